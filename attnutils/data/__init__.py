@@ -1,0 +1,1 @@
+"""Data that needs no download: generated tasks, and images that ship with scikit-learn."""
