@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attnutils.masks import causal_mask
-from attnutils.shapes import check_mask, check_probability, check_qkv
+from attnutils.shapes import check_bias, check_mask, check_probability, check_qkv
 
 __all__ = [
     "additive_scores",
@@ -178,15 +178,15 @@ def attention_weights(
     scale: float | None = None,
     score: Callable[[Tensor, Tensor], Tensor] = dot_scores,
 ) -> Float[Tensor, "*d query key"]:
-    r"""Weights of attention, :math:`\mathrm{softmax}(\text{scale} \cdot \text{score}(q, k) + \text{bias})`.
+    r"""Weights of attention, :math:`\mathrm{softmax}(c \cdot \mathrm{score}(q, k) + b)`.
 
     Args:
         q: queries.
         k: keys.
         mask: True = may attend, broadcastable to the scores.
         causal: also hide what comes after each query (aligned to the lower right).
-        bias: added to the scaled scores, broadcastable to them.
-        scale: default 1/sqrt(head_dim) for ``dot_scores``, 1 for any other score.
+        bias: b, added to the scaled scores, broadcastable to them.
+        scale: c; default 1/sqrt(head_dim) for ``dot_scores``, 1 for any other score.
         score: function of q and k; bind parameters with ``functools.partial``.
     Returns:
         Weights ``(*batch, query, key)``; a row with nothing allowed is zero.
@@ -206,6 +206,7 @@ def attention_weights(
     else:
         scores = score(q, k) * (1.0 if scale is None else scale)
     if bias is not None:
+        check_bias(bias, scores.shape)
         scores = scores + bias
     return masked_softmax(scores, _allowed(mask, causal, scores.shape, scores.device))
 
@@ -252,6 +253,7 @@ def attention(
     scores_shape = (*torch.broadcast_shapes(q.shape[:-2], k.shape[:-2]), query, key)
     allowed = None if fused_causal else _allowed(mask, causal, scores_shape, q.device)
     if bias is not None:
+        check_bias(bias, scores_shape)
         allowed = bias if allowed is None else bias.masked_fill(~allowed, float("-inf"))
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=allowed, dropout_p=dropout, is_causal=fused_causal, scale=scale

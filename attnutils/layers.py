@@ -1,8 +1,8 @@
 """Layers with parameters: attention cores, and multi-head attention built on any of them.
 
 A *core* turns queries, keys and values that are already projected into an output. It has two faces:
-``forward`` (fast, fused where possible) and ``weights`` (explicit). ``record_attention`` watches the
-cores, so that layers neither store their weights nor return them.
+``forward`` (fast, fused where possible) and ``weights`` (explicit). ``record_attention`` watches
+the cores, so that layers neither store their weights nor return them.
 """
 
 import torch
@@ -74,7 +74,7 @@ class AttentionCore(nn.Module):
 
 
 class DotProductAttention(AttentionCore):
-    r"""Scaled dot products, :math:`\mathrm{softmax}(QK^\top/\sqrt{d_k})\,V`, through the fused kernel.
+    r"""Scaled dot products, :math:`\mathrm{softmax}(QK^\top/\sqrt{d_k})\,V`, by the fused kernel.
 
     Args:
         scale: default 1/sqrt(head_dim).
@@ -179,7 +179,7 @@ class GeneralAttention(AttentionCore):
 class MultiHeadAttention(nn.Module):
     r"""Several attentions side by side, each on its own projections.
 
-    :math:`\mathrm{head}_i = \mathrm{attention}(X W^Q_i, M W^K_i, M W^V_i)`, concatenated and projected.
+    :math:`\mathrm{head}_i = \mathrm{attention}(X W^Q_i, M W^K_i, M W^V_i)`, joined, projected.
 
     Args:
         dim: size of the input and of the output.
@@ -215,9 +215,8 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         self.dim = check_size("dim", dim)
         self.num_heads = check_size("num_heads", num_heads)
-        self.num_kv_heads = check_size("num_kv_heads", num_kv_heads or num_heads)
-        if num_kv_heads == 0:
-            check_size("num_kv_heads", 0)
+        num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
+        self.num_kv_heads = check_size("num_kv_heads", num_kv_heads)
         self.memory_dim = check_size("memory_dim", dim if memory_dim is None else memory_dim)
         if head_dim is None and dim % num_heads:
             raise ValueError(
@@ -225,14 +224,14 @@ class MultiHeadAttention(nn.Module):
                 "choose another number of heads, or give head_dim."
             )
         self.head_dim = check_size("head_dim", dim // num_heads if head_dim is None else head_dim)
-        if num_heads % self.num_kv_heads:
+        if num_heads % num_kv_heads:
             raise ValueError(
                 f"num_heads {num_heads} is not divisible by num_kv_heads {num_kv_heads}: "
                 "each key-value head serves the same number of query heads."
             )
         self.query = nn.Linear(dim, num_heads * self.head_dim, bias=bias)
-        self.key = nn.Linear(self.memory_dim, self.num_kv_heads * self.head_dim, bias=bias)
-        self.value = nn.Linear(self.memory_dim, self.num_kv_heads * self.head_dim, bias=bias)
+        self.key = nn.Linear(self.memory_dim, num_kv_heads * self.head_dim, bias=bias)
+        self.value = nn.Linear(self.memory_dim, num_kv_heads * self.head_dim, bias=bias)
         self.output = nn.Linear(num_heads * self.head_dim, dim, bias=bias)
         self.core = DotProductAttention() if core is None else core
 

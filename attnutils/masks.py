@@ -1,6 +1,6 @@
 """Boolean masks, True = may attend; combine them with ``&``, ``|`` and ``~``.
 
-All broadcast to ``(batch, heads, query, key)``. Masks of positions are ``(query, key)`` and aligned to
+All broadcast to ``(batch, heads, query, key)``. Masks of positions are ``(query, key)``, aligned to
 the lower right: the last query stands at the last key, so that one query with a cache of five keys
 sees all five.
 """
@@ -58,7 +58,7 @@ def window_mask(
                 [1, 1, 0],
                 [0, 1, 1]], dtype=torch.int32)
 
-    Source: Child et al. (2019), arXiv:1904.10509, section 4.2; Beltagy et al. (2020), arXiv:2004.05150.
+    Source: Child et al. (2019), arXiv:1904.10509; Beltagy et al. (2020), arXiv:2004.05150.
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
     check_size("before", before, least=0)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from attnutils.shapes import check_mask, check_qkv, check_size
+from attnutils.shapes import check_bias, check_mask, check_qkv, check_size
 
 Array = np.ndarray
 
@@ -56,7 +56,7 @@ def softmax(scores: Float[Array, "*axes"], *, axis: int = -1) -> Float[Array, "*
         >>> softmax(np.log([8.0, 4.0, 2.0, 1.0, 1.0]))
         array([0.5   , 0.25  , 0.125 , 0.0625, 0.0625])
 
-    Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".
+    Source: Bridle (1990), who named it.
     Chapter: notebooks/2_mechanism/04_softmax.ipynb
     """
     _check_axis(scores, axis)
@@ -283,15 +283,15 @@ def attention_weights(
     scale: float | None = None,
     score: Callable[[Array, Array], Array] = dot_scores,
 ) -> Float[Array, "*d query key"]:
-    r"""Weights of attention, :math:`A = \mathrm{softmax}(\text{scale} \cdot \text{score}(q, k) + \text{bias})`.
+    r"""Weights of attention, :math:`A = \mathrm{softmax}(c \cdot \mathrm{score}(q, k) + b)`.
 
     Args:
         q: queries.
         k: keys.
         mask: True = may attend, broadcastable to the scores.
         causal: also hide what comes after each query (aligned to the lower right).
-        bias: added to the scaled scores.
-        scale: default 1/sqrt(dim) for dot products, 1 for any other score.
+        bias: b, added to the scaled scores.
+        scale: c; default 1/sqrt(dim) for dot products, 1 for any other score.
         score: function of q and k.
     Returns:
         Weights ``(*batch, query, key)``.
@@ -308,6 +308,7 @@ def attention_weights(
         scale = q.shape[-1] ** -0.5 if score is dot_scores else 1.0
     scores = score(q, k) * scale
     if bias is not None:
+        check_bias(bias, scores.shape)
         scores = scores + bias
     if causal:
         future = causal_mask(*scores.shape[-2:])
@@ -364,7 +365,8 @@ def attention_backward(
 ]:
     r"""Gradients of ``attention`` by q, k and v.
 
-    :math:`dV = A^\top dO`, :math:`dA = dO\,V^\top`, :math:`dS = A \odot (dA - \mathrm{rowsum}(A \odot dA))`,
+    :math:`dV = A^\top dO`, :math:`dA = dO\,V^\top`,
+    :math:`dS = A \odot (dA - \mathrm{rowsum}(A \odot dA))`,
     :math:`dQ = dS\,K/\sqrt{d_k}`, :math:`dK = dS^\top Q/\sqrt{d_k}`.
 
     Args:

@@ -8,8 +8,8 @@ Axes, in this order, everywhere in the package:
 * ``(batch, length, dim)`` between layers;
 * ``(batch, height, width)`` for gray images.
 
-The checks read only ``.shape`` and ``.dtype``: they serve arrays and tensors alike and import neither
-library. Every message says what was received, what was expected and the likely cause.
+The checks read only ``.shape`` and ``.dtype``: they serve arrays and tensors alike and import
+neither library. Every message says what was received, what was expected and the likely cause.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ def check_qkv(q: Any, k: Any, v: Any = None, *, same_dim: bool = True) -> None:
         >>> import numpy as np
         >>> check_qkv(np.ones((5, 4)), np.ones((3, 8)))
         Traceback (most recent call last):
-        ValueError: q has head_dim 4 (shape (5, 4)) but k has 8 (shape (3, 8)): a dot product needs \
-the same. Was k projected to another size?
+        ValueError: q has head_dim 4 (shape (5, 4)) but k has 8 (shape (3, 8)): a dot product \
+needs the same. Was k projected to another size?
     """
     given = {"q": q, "k": k} | ({} if v is None else {"v": v})
     for name, x in given.items():
@@ -88,32 +88,37 @@ Was the padding mask built for another length?
             f"mask has dtype {mask.dtype}; expected bool with True = may attend. "
             "Is it an additive mask (0 and -inf)? Use mask == 0."
         )
-    shape, scores_shape = tuple(mask.shape), tuple(scores_shape)
-    if len(shape) > len(scores_shape):
+    _check_fits("mask", mask, scores_shape)
+
+
+def check_bias(bias: Any, scores_shape: Sequence[int]) -> None:
+    """Check that a bias is a floating-point number for each score, or broadcasts to that.
+
+    Args:
+        bias: array or tensor, added to the scores.
+        scores_shape: ``(*batch, query, key)``.
+    Raises:
+        ValueError: a boolean or integer dtype, more axes than the scores, or one that does not fit.
+    Example:
+        >>> import numpy as np
+        >>> check_bias(np.ones((5, 5), dtype=bool), (2, 4, 5, 5))
+        Traceback (most recent call last):
+        ValueError: bias has dtype bool; expected floating point. Is it a mask? Pass it as mask=.
+    """
+    if "float" not in str(bias.dtype):
         raise ValueError(
-            f"mask has {len(shape)} axes (shape {shape}) but scores have {len(scores_shape)} "
-            f"(shape {scores_shape}); expected at most as many. "
-            "Does the mask carry an axis for heads that q and k lack? Drop it with mask[:, 0]."
+            f"bias has dtype {bias.dtype}; expected floating point. Is it a mask? Pass it as mask=."
         )
-    causes = {
-        "key": "Was the padding mask built for another length?",
-        "query": "Are the query and key axes swapped?",
-        "heads": "Was the mask built for another number of heads? One head (size 1) serves all.",
-        "batch": "Was the mask built for another batch? Or is its axis for heads missing?",
-    }
-    for back, size in enumerate(reversed(shape), start=1):
-        expected = scores_shape[-back]
-        if size not in (1, expected):
-            axis = SCORE_AXES[-back] if back <= len(SCORE_AXES) else f"axis -{back}"
-            raise ValueError(
-                f"mask has shape {shape} but scores are {scores_shape}: "
-                f"{axis} axis {size} ≠ {expected}. {causes.get(axis, causes['batch'])}"
-            )
+    _check_fits("bias", bias, scores_shape)
 
 
 def check_size(name: str, value: Any, *, least: int = 1) -> int:
     """Check that a size is a whole number, at least ``least``, and return it.
 
+    Args:
+        name: what to call it in the message.
+        value: the size.
+        least: the smallest allowed.
     Raises:
         ValueError: anything else, booleans included.
     Example:
@@ -129,6 +134,9 @@ def check_size(name: str, value: Any, *, least: int = 1) -> int:
 def check_probability(name: str, value: float) -> float:
     """Check that a value lies in [0, 1) and return it.
 
+    Args:
+        name: what to call it in the message.
+        value: the probability.
     Raises:
         ValueError: anything else.
     Example:
@@ -141,6 +149,31 @@ def check_probability(name: str, value: float) -> float:
             f"{name} is {value!r}; expected a probability, 0 <= {name} < 1. Is it a percentage?"
         )
     return value
+
+
+def _check_fits(name: str, x: Any, scores_shape: Sequence[int]) -> None:
+    """Check that a mask or bias broadcasts to the scores without enlarging them."""
+    shape, scores_shape = tuple(x.shape), tuple(scores_shape)
+    if len(shape) > len(scores_shape):
+        raise ValueError(
+            f"{name} has {len(shape)} axes (shape {shape}) but scores have {len(scores_shape)} "
+            f"(shape {scores_shape}); expected at most as many. "
+            f"Does the {name} carry an axis for heads that q and k lack? Drop it with {name}[:, 0]."
+        )
+    causes = {
+        "key": f"Was the padding {name} built for another length?",
+        "query": "Are the query and key axes swapped?",
+        "heads": f"Was the {name} built for another number of heads? One head (size 1) serves all.",
+        "batch": f"Was the {name} built for another batch? Or is its axis for heads missing?",
+    }
+    for back, size in enumerate(reversed(shape), start=1):
+        expected = scores_shape[-back]
+        if size not in (1, expected):
+            axis = SCORE_AXES[-back] if back <= len(SCORE_AXES) else f"axis -{back}"
+            raise ValueError(
+                f"{name} has shape {shape} but scores are {scores_shape}: "
+                f"{axis} axis {size} ≠ {expected}. {causes.get(axis, causes['batch'])}"
+            )
 
 
 def _broadcast(a: Sequence[int], b: Sequence[int]) -> bool:

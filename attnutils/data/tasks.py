@@ -22,7 +22,7 @@ class Needle(NamedTuple):
 def needle(
     rng: np.random.Generator, batch: int, rows: int, *, dim: int = 32, noise: float = 0.0
 ) -> Needle:
-    """A needle in a haystack: random unit keys, values of variance one, a query for one of the rows.
+    """A needle in a haystack: random unit keys, normal values, and a query for one of the rows.
 
     Args:
         rng: draws everything.
@@ -31,8 +31,8 @@ def needle(
         dim: size of keys and queries.
         noise: standard deviation of the noise added to the query, as a whole vector.
     Returns:
-        q ``(batch, dim)`` of length one, k ``(batch, rows, dim)`` of length one, v ``(batch, rows)``,
-        and the target row ``(batch,)``.
+        q ``(batch, dim)`` and k ``(batch, rows, dim)``, of length one; v ``(batch, rows)``, normal;
+        the target row ``(batch,)``.
     Raises:
         ValueError: a size below 1, or negative noise.
     Example:

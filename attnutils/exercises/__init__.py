@@ -1,1 +1,1 @@
-"""Contents of the exercises: one module for each part, holding ``EXERCISES`` and ``PREDICTIONS``."""
+"""Contents of the exercises, one module for each part: ``EXERCISES`` and ``PREDICTIONS``."""

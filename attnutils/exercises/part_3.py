@@ -37,7 +37,7 @@ def _softmax_over_queries(x, lengths, query, key, value):
 
 def _layer_cases(rng: np.random.Generator) -> list[tuple]:
     def linear() -> nn.Linear:
-        layer = nn.Linear(5, 5).double()
+        layer = nn.utils.skip_init(nn.Linear, 5, 5, dtype=torch.float64)  # draws nothing
         for parameter in layer.parameters():  # biases too: their default hides mistakes
             parameter.data = torch.as_tensor(rng.normal(size=parameter.shape))
             parameter.requires_grad_(False)
@@ -50,8 +50,8 @@ def _layer_cases(rng: np.random.Generator) -> list[tuple]:
 _ATTENTION_LAYER = Exercise(
     id="attention-layer",
     chapter="09",
-    signature="attention_layer(x (batch, length, dim), lengths (batch,), query, key, value: nn.Linear)"
-    " -> (batch, length, dim)",
+    signature="attention_layer(x (batch, length, dim), lengths (batch,), "
+    "query, key, value: nn.Linear) -> (batch, length, dim)",
     reference=_attention_layer,
     cases=_layer_cases,
     variants=(
@@ -110,7 +110,7 @@ _ATTENTION_LAYER = Exercise(
         "project three times, then it is attention with a mask.",
         "torch.arange(length) < lengths[:, None] is True at real keys, (batch, length); "
         "where must an axis for the queries stand?",
-        "masked scores: scores.masked_fill(~real[:, None, :], float('-inf')), then softmax(dim=-1).",
+        "scores.masked_fill(~real[:, None, :], float('-inf')) hides them; then softmax(dim=-1).",
     ),
 )
 
@@ -164,7 +164,7 @@ _POOLING_QUERY = Exercise(
         Variant(
             "hard choice",
             _hard_pool,
-            "Your output is the single best row (arg-max); every real row takes part, by its weight.",
+            "Your output is the single best row (arg-max); every real row takes part by its weight.",
         ),
         Variant(
             "without 1/√d",

@@ -1,0 +1,114 @@
+"""The grader: it never believes, never crashes, never changes its inputs."""
+
+import numpy as np
+import pytest
+import torch
+
+from attnutils import grading, reference
+from attnutils.grading import assess, grade, hint, predict
+
+
+def test_right_and_not_attempted(capsys):
+    grade("stable-softmax", reference.softmax)
+    grade("stable-softmax", lambda scores: ...)
+    out = capsys.readouterr().out
+    assert out.startswith("stable-softmax: correct.\nstable-softmax: not attempted yet.")
+
+
+def test_unknown_mistakes_get_shapes_or_distances():
+    for answer, message in [
+        (lambda s: None, "returned None. Is a `return` missing?"),
+        (lambda s: s[0], "it returned shape (3,); expected (3, 3)"),
+        (lambda s: (s, s), "it returned 2 arrays; expected 1"),
+        (lambda s: s * np.nan, "values that are not finite"),
+        (lambda s: "softmax", "shape (); expected (3, 3)"),
+        (lambda s: np.full_like(s, 7.0), "values differ by up to"),
+    ]:
+        verdict = assess("stable-softmax", answer)
+        assert not verdict.passed
+        assert message in verdict.message
+
+
+def test_what_the_answer_raises_is_told_with_its_inputs():
+    verdict = assess("attention", lambda q, k, v: q @ k)
+    assert "raised ValueError" in verdict.message or not verdict.passed
+    verdict = assess("attention", lambda q, k: q)
+    assert "raised TypeError" in verdict.message
+    assert "called with ndarray (4, 4), ndarray (4, 4)" in verdict.message
+    assert "expected is my_attention(q (n, d)" in verdict.message
+
+
+def test_the_inputs_are_copies():
+    def destructive(x, lengths, query, key, value):
+        x.zero_()
+        for layer in (query, key, value):
+            layer.weight.data.zero_()
+        return x
+
+    assert not assess("attention-layer", destructive).passed
+    exercise = grading.exercises()["attention-layer"]
+    assert assess("attention-layer", exercise.reference).passed
+
+
+def test_grading_leaves_the_random_state_alone():
+    np.random.seed(3), torch.manual_seed(3)
+    expected = np.random.random(), torch.rand(()).item()
+    np.random.seed(3), torch.manual_seed(3)
+    assess("attention-layer", lambda *given: ...)
+    assert (np.random.random(), torch.rand(()).item()) == expected
+
+
+def test_a_right_answer_that_overflows_on_the_way_is_not_excused():
+    assert assess("stable-softmax", lambda s: np.exp(s) / np.exp(s).sum(-1, keepdims=True)).variant
+
+
+def test_hints_and_predictions(capsys):
+    hint("attention", 3)
+    predict("needle-dilution")
+    predict("needle-dilution", "a")
+    predict("needle-dilution", "b")
+    out = capsys.readouterr().out
+    assert "Hint 3 of 3" in out
+    assert "a) stays the same" in out
+    assert "Not quite. The largest score does not buy" in out
+    assert "That is what happens." in out
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: grade("atention", reference.attention), "Did you mean 'attention'?"),
+        (lambda: grade("zzz", reference.attention), "Known: attention"),
+        (lambda: grade("attention", np.ones(3)), "got a ndarray; expected the function itself"),
+        (lambda: hint("attention", 9), "has hints 1 to 3; there is no hint 9"),
+        (lambda: predict("nope"), "there is no prediction 'nope'"),
+        (lambda: predict("needle-dilution", "z"), "'z' is none of them"),
+    ],
+)
+def test_bad_input_is_named(call, message, untyped):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert message in str(error.value)
+
+
+def test_without_torch_only_its_exercises_are_missing(monkeypatch):
+    real = grading.importlib.import_module
+
+    def no_torch(name, *rest):
+        if name.endswith("part_3"):
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        return real(name, *rest)
+
+    monkeypatch.setattr(grading.importlib, "import_module", no_torch)
+    names = {e.id for module in grading._modules() for e in module.EXERCISES}
+    assert "attention" in names
+    assert "attention-layer" not in names
+
+    def broken(name, *rest):
+        raise ModuleNotFoundError("No module named 'x'", name="x")
+
+    monkeypatch.setattr(
+        grading.importlib, "import_module", lambda n: real(n) if n.endswith("s") else broken(n)
+    )
+    with pytest.raises(ModuleNotFoundError, match="'x'"):
+        grading._modules()
