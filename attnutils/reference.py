@@ -134,7 +134,7 @@ def entropy(weights: Float[Array, "*axes"], *, axis: int = -1) -> Float[Array, "
     Returns:
         Bits: 0 where one weight is 1, log2(key) where all are equal.
     Raises:
-        ValueError: a weight is negative.
+        ValueError: a weight is negative, or the axis is empty.
     Example:
         >>> float(entropy(np.array([1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16])))
         1.875
@@ -142,6 +142,7 @@ def entropy(weights: Float[Array, "*axes"], *, axis: int = -1) -> Float[Array, "
     Source: Shannon (1948), "A mathematical theory of communication", section 6.
     Chapter: notebooks/2_mechanism/04_softmax.ipynb
     """
+    _check_axis(weights, axis)
     if (weights < 0).any():
         raise ValueError(f"a weight is {weights.min()}; expected >= 0. Were scores passed instead?")
     positive = np.where(weights > 0, weights, 1.0)
