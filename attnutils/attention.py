@@ -248,6 +248,7 @@ def attention(
     check_qkv(q, k, v)
     check_probability("dropout", dropout)
     query, key = q.shape[-2], k.shape[-2]
+    causal = causal and query != 1  # the last query sees every key
     # PyTorch's own flag is aligned to the upper left: the same only where the lengths agree
     fused_causal = causal and mask is None and bias is None and query == key
     scores_shape = (*torch.broadcast_shapes(q.shape[:-2], k.shape[:-2]), query, key)

@@ -5,19 +5,28 @@ A *core* turns queries, keys and values that are already projected into an outpu
 the cores, so that layers neither store their weights nor return them.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from jaxtyping import Bool, Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from attnutils.attention import additive_scores, attention, attention_weights, general_scores
-from attnutils.shapes import check_mask, check_probability, check_qkv, check_size
+from attnutils.positions import Rotary
+from attnutils.shapes import check_bias, check_mask, check_probability, check_qkv, check_size
 
 __all__ = [
     "AdditiveAttention",
     "AttentionCore",
     "DotProductAttention",
+    "FeedForward",
+    "GatedFeedForward",
     "GeneralAttention",
+    "KVCache",
     "MultiHeadAttention",
+    "Residual",
 ]
 
 
@@ -70,7 +79,7 @@ class AttentionCore(nn.Module):
         """One weighted sum of values per query; arguments as in ``attention``."""
         check_qkv(q, k, v, same_dim=False)
         weights = self.weights(q, k, mask=mask, causal=causal, bias=bias)
-        return nn.functional.dropout(weights, self.dropout, self.training) @ v
+        return F.dropout(weights, self.dropout, self.training) @ v
 
 
 class DotProductAttention(AttentionCore):
@@ -176,6 +185,114 @@ class GeneralAttention(AttentionCore):
         return attention_weights(q, k, mask=mask, causal=causal, bias=bias, score=score)
 
 
+class KVCache:
+    """Keys and values of what came before, in memory set aside ahead and grown by doubling.
+
+    Growing by doubling copies each key a bounded number of times on average; joining with
+    ``torch.cat`` at every step would copy all of them each time.
+
+    Args:
+        max_length: set aside room for that many and refuse more; default no limit.
+    Raises:
+        ValueError: ``max_length`` below 1.
+    Example:
+        >>> cache = KVCache()
+        >>> k, v = cache.append(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 4))
+        >>> k, v = cache.append(torch.ones(1, 2, 1, 4), torch.ones(1, 2, 1, 4))
+        >>> k.shape, len(cache)
+        (torch.Size([1, 2, 4, 4]), 4)
+
+    Chapter: notebooks/7_efficiency/36_kv_cache.ipynb
+    """
+
+    def __init__(self, max_length: int | None = None) -> None:
+        self.max_length = None if max_length is None else check_size("max_length", max_length)
+        self._k: Tensor | None = None
+        self._v: Tensor | None = None
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(
+        self, k: Float[Tensor, "batch heads new head_dim"], v: Float[Tensor, "batch heads new dim"]
+    ) -> tuple[Float[Tensor, "batch heads key head_dim"], Float[Tensor, "batch heads key dim"]]:
+        """Add keys and values at the end.
+
+        Args:
+            k, v: ``(batch, heads, new, head_dim)``.
+        Returns:
+            All keys and all values so far: views, valid until the cache changes.
+        Raises:
+            ValueError: another batch, number of heads or size than before, or no room; the cache
+                is left as it was.
+        """
+        length = self._length + k.shape[-2]
+        if k.shape[:-1] != v.shape[:-1]:
+            raise ValueError(
+                f"k is {tuple(k.shape)} but v {tuple(v.shape)}; expected one value for each key."
+            )
+        if self.max_length is not None and length > self.max_length:
+            raise ValueError(
+                f"the cache holds {self._length} of at most {self.max_length} keys; "
+                f"{k.shape[-2]} more do not fit. Was it used for another sequence before?"
+            )
+        for name, new, old in (("k", k, self._k), ("v", v, self._v)):
+            if old is not None and (*new.shape[:2], new.shape[3]) != (*old.shape[:2], old.shape[3]):
+                raise ValueError(
+                    f"{name} is {tuple(new.shape)} but the cache holds (batch, heads, …, dim) = "
+                    f"{(*old.shape[:2], '…', old.shape[3])}. Does it belong to another batch?"
+                )
+        self._k, self._v = self._room(self._k, k, length), self._room(self._v, v, length)
+        self._k[:, :, self._length : length] = k
+        self._v[:, :, self._length : length] = v
+        self._length = length
+        return self.get()
+
+    def get(self) -> tuple[Tensor, Tensor]:
+        """All keys and values so far, as views.
+
+        Raises:
+            ValueError: nothing was appended yet.
+        """
+        if self._k is None:
+            raise ValueError("the cache is empty; append keys and values first.")
+        return self._k[:, :, : self._length], self._v[:, :, : self._length]
+
+    def reorder(self, rows: Int[Tensor, " batch"]) -> None:
+        """Replace the rows of the batch by a selection of them, as beam search does.
+
+        Args:
+            rows: ``(new batch,)``, each the number of an old row.
+        Raises:
+            ValueError: a row that does not exist, or an empty cache.
+        """
+        k, v = self.get()
+        if rows.numel() and not 0 <= rows.min() <= rows.max() < len(k):
+            raise ValueError(f"rows {rows.tolist()} of a cache with a batch of {len(k)}.")
+        self._k, self._v = k[rows], v[rows]
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first ``length`` keys, as speculative decoding does.
+
+        Raises:
+            ValueError: more than there are, or a negative number.
+        """
+        if check_size("length", length, least=0) > self._length:
+            raise ValueError(f"cannot keep {length} of {self._length} keys.")
+        self._length = length
+
+    def _room(self, held: Tensor | None, new: Tensor, length: int) -> Tensor:
+        """The tensor to write into: the one held, or a copy with room."""
+        if held is not None and held.shape[2] >= length:
+            return held
+        size = self.max_length or max(length, 2 * (0 if held is None else held.shape[2]), 16)
+        room = new.new_empty(*new.shape[:2], size, new.shape[3])
+        if held is not None:
+            room[:, :, : self._length] = held[:, :, : self._length]
+        return room
+
+
 class MultiHeadAttention(nn.Module):
     r"""Several attentions side by side, each on its own projections.
 
@@ -190,6 +307,8 @@ class MultiHeadAttention(nn.Module):
         memory_dim: size of what cross-attention reads; default ``dim``.
         bias: whether the projections have one.
         core: any ``AttentionCore``; default ``DotProductAttention()``.
+        rotary: turns queries and keys by their positions; self-attention only.
+        qk_norm: makes from ``head_dim`` a norm for queries and one for keys, as ``nn.RMSNorm`` does.
     Raises:
         ValueError: sizes that are no whole numbers or do not divide each other.
     Example:
@@ -197,7 +316,8 @@ class MultiHeadAttention(nn.Module):
         >>> layer(torch.randn(2, 10, 64), causal=True).shape
         torch.Size([2, 10, 64])
 
-    Source: Vaswani et al. (2017), section 3.2.2; grouped heads: Ainslie et al. (2023).
+    Source: Vaswani et al. (2017), section 3.2.2; grouped heads: Ainslie et al. (2023); query-key
+    norm: Henry et al. (2020).
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
 
@@ -211,6 +331,8 @@ class MultiHeadAttention(nn.Module):
         memory_dim: int | None = None,
         bias: bool = True,
         core: AttentionCore | None = None,
+        rotary: Rotary | None = None,
+        qk_norm: Callable[[int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.dim = check_size("dim", dim)
@@ -234,6 +356,9 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(self.memory_dim, num_kv_heads * self.head_dim, bias=bias)
         self.output = nn.Linear(num_heads * self.head_dim, dim, bias=bias)
         self.core = DotProductAttention() if core is None else core
+        self.rotary = rotary
+        self.query_norm = nn.Identity() if qk_norm is None else qk_norm(self.head_dim)
+        self.key_norm = nn.Identity() if qk_norm is None else qk_norm(self.head_dim)
 
     def forward(
         self,
@@ -243,8 +368,10 @@ class MultiHeadAttention(nn.Module):
         mask: Bool[Tensor, "..."] | None = None,
         causal: bool = False,
         bias: Float[Tensor, "..."] | None = None,
+        positions: Int[Tensor, "..."] | None = None,
+        cache: KVCache | None = None,
     ) -> Float[Tensor, "batch query dim"]:
-        """Attend from ``x`` to ``memory``, or to ``x`` itself.
+        """Attend from ``x`` to ``memory``, or to ``x`` itself and what the cache holds.
 
         Args:
             x: ``(batch, query, dim)``.
@@ -252,35 +379,197 @@ class MultiHeadAttention(nn.Module):
             mask: True = may attend, broadcastable to ``(batch, heads, query, key)``.
             causal: hide what comes after each query (aligned to the lower right).
             bias: added to the scaled scores.
+            positions: of ``x``, for ``rotary``: ``(query,)`` or ``(batch, query)``; default counts
+                on from the cache.
+            cache: in self-attention, the keys and values of ``x`` are appended and all of them
+                attended; with ``memory``, its keys and values are projected at the first call only.
         Returns:
             ``(batch, query, dim)``.
         Raises:
-            ValueError: shapes or the mask do not fit.
+            ValueError: shapes, the mask or the cache do not fit; the cache is left as it was.
         """
-        memory = x if memory is None else memory
-        for name, given, dim in (("x", x, self.dim), ("memory", memory, self.memory_dim)):
-            if given.ndim != 3 or given.shape[-1] != dim:
+        self._check_inputs(x, memory)
+        before = 0 if cache is None else len(cache)
+        q = self.query_norm(self._split(self.query(x), self.num_heads))
+        if memory is not None and before:
+            k, v = cache.get()
+        else:
+            source = x if memory is None else memory
+            k = self.key_norm(self._split(self.key(source), self.num_kv_heads))
+            v = self._split(self.value(source), self.num_kv_heads)
+        if self.rotary is not None:
+            places = self._positions(positions, x, before)
+            q, k = self.rotary(q, places), self.rotary(k, places)
+        keys = k.shape[2] + (before if memory is None else 0)
+        scores_shape = (len(x), self.num_heads, x.shape[1], keys)
+        if mask is not None:
+            check_mask(mask, scores_shape)
+        if bias is not None:
+            check_bias(bias, scores_shape)
+        if cache is not None and not (memory is not None and before):
+            k, v = cache.append(k, v)
+        if self.num_kv_heads < self.num_heads:
+            share = self.num_heads // self.num_kv_heads
+            k, v = k.repeat_interleave(share, 1), v.repeat_interleave(share, 1)
+        try:
+            heads = self.core(q, k, v, mask=mask, causal=causal, bias=bias)
+        except Exception:
+            if cache is not None:
+                cache.truncate(before)
+            raise
+        return self.output(heads.transpose(1, 2).flatten(2))  # (batch, query, heads * head_dim)
+
+    def _check_inputs(self, x: Tensor, memory: Tensor | None) -> None:
+        given = [("x", x, self.dim)]
+        if memory is not None:
+            given.append(("memory", memory, self.memory_dim))
+        elif self.memory_dim != self.dim:
+            raise ValueError(
+                f"memory is missing; this layer reads a memory of size {self.memory_dim}."
+            )
+        for name, tensor, dim in given:
+            if tensor.ndim != 3 or tensor.shape[-1] != dim:
                 raise ValueError(
-                    f"{name} has shape {tuple(given.shape)}; expected (batch, length, {dim}). "
+                    f"{name} has shape {tuple(tensor.shape)}; expected (batch, length, {dim}). "
                     "Is the batch axis missing, or another layer's size meant?"
                 )
-        if len(memory) != len(x):
+        if memory is not None and len(memory) != len(x):
             raise ValueError(
                 f"x has batch {len(x)} but memory {len(memory)}; expected the same. "
                 "Was the memory encoded from another batch?"
             )
-        if mask is not None:
-            check_mask(mask, (len(x), self.num_heads, x.shape[1], memory.shape[1]))
-        q = self._split(self.query(x), self.num_heads)
-        k = self._split(self.key(memory), self.num_kv_heads)
-        v = self._split(self.value(memory), self.num_kv_heads)
-        if self.num_kv_heads < self.num_heads:
-            share = self.num_heads // self.num_kv_heads
-            k, v = k.repeat_interleave(share, 1), v.repeat_interleave(share, 1)
-        heads = self.core(q, k, v, mask=mask, causal=causal, bias=bias)
-        return self.output(heads.transpose(1, 2).flatten(2))  # (batch, query, heads * head_dim)
+        if memory is not None and self.rotary is not None:
+            raise ValueError(
+                "rotary positions turn queries and keys of one sequence; expected no memory. "
+                "Build the cross-attention layer without rotary."
+            )
+
+    def _positions(self, positions: Tensor | None, x: Tensor, before: int) -> Tensor:
+        if positions is None:
+            return torch.arange(before, before + x.shape[1], device=x.device)
+        if positions.shape not in (x.shape[1:2], x.shape[:2]):
+            raise ValueError(
+                f"positions have shape {tuple(positions.shape)}; expected {tuple(x.shape[1:2])} or "
+                f"{tuple(x.shape[:2])}, one for each query."
+            )
+        return positions if positions.ndim == 1 else positions[:, None]  # an axis for heads
 
     def _split(self, x: Tensor, heads: int) -> Tensor:
         return x.unflatten(-1, (heads, self.head_dim)).transpose(
             1, 2
-        )  # (batch, heads, length, head_dim)
+        )  # (batch, heads, length, dim)
+
+
+class FeedForward(nn.Module):
+    r"""Two linear layers with a nonlinearity between, at each position alone.
+
+    :math:`\mathrm{down}(\phi(\mathrm{up}(x)))`.
+
+    Args:
+        dim: size of input and output.
+        hidden_dim: size between; default four times ``dim``.
+        activation: the nonlinearity.
+        bias: whether the linear layers have one.
+        dropout: probability of dropping a hidden unit.
+    Raises:
+        ValueError: a size below 1 or a probability outside [0, 1).
+    Example:
+        >>> FeedForward(8)(torch.ones(2, 3, 8)).shape
+        torch.Size([2, 3, 8])
+
+    Source: Vaswani et al. (2017), section 3.3.
+    Chapter: notebooks/5_transformer/25_block.ipynb
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden_dim: int | None = None,
+        *,
+        activation: Callable[[Tensor], Tensor] = F.gelu,
+        bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        hidden_dim = 4 * check_size("dim", dim) if hidden_dim is None else hidden_dim
+        self.up = nn.Linear(dim, check_size("hidden_dim", hidden_dim), bias=bias)
+        self.down = nn.Linear(hidden_dim, dim, bias=bias)
+        self.activation = activation
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """The same function at every position."""
+        return self.down(self.dropout(self.activation(self.up(x))))
+
+
+class GatedFeedForward(FeedForward):
+    r"""Feed-forward whose hidden units are multiplied by gates, :math:`\phi(Gx) \odot Ux`.
+
+    With ``F.silu`` it is SwiGLU, with ``F.gelu`` GEGLU.
+
+    Args:
+        dim: size of input and output.
+        hidden_dim: size between; default 8/3 of ``dim``, which keeps the number of parameters.
+        activation: the nonlinearity of the gates.
+        bias: whether the linear layers have one.
+        dropout: probability of dropping a hidden unit.
+    Raises:
+        ValueError: a size below 1 or a probability outside [0, 1).
+    Example:
+        >>> GatedFeedForward(8, 16)(torch.ones(2, 3, 8)).shape
+        torch.Size([2, 3, 8])
+
+    Source: Shazeer (2020), equations 5 and 6.
+    Chapter: notebooks/5_transformer/25_block.ipynb
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden_dim: int | None = None,
+        *,
+        activation: Callable[[Tensor], Tensor] = F.silu,
+        bias: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        hidden_dim = 8 * check_size("dim", dim) // 3 if hidden_dim is None else hidden_dim
+        super().__init__(dim, hidden_dim, activation=activation, bias=bias, dropout=dropout)
+        self.gate = nn.Linear(dim, hidden_dim, bias=bias)
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """The same function at every position."""
+        return self.down(self.dropout(self.activation(self.gate(x)) * self.up(x)))
+
+
+class Residual(nn.Module):
+    r"""A layer, its norm and the path around both.
+
+    Pre-norm :math:`x + f(\mathrm{norm}(x))`, or post-norm :math:`\mathrm{norm}(x + f(x))`.
+
+    Args:
+        layer: f; called with the input and all further arguments.
+        norm: keeps the shape.
+        norm_first: pre-norm, or post-norm if False.
+        dropout: probability of dropping an entry of f's output.
+    Raises:
+        ValueError: a probability outside [0, 1).
+    Example:
+        >>> Residual(nn.Linear(8, 8), nn.LayerNorm(8))(torch.ones(2, 8)).shape
+        torch.Size([2, 8])
+
+    Source: post-norm: Vaswani et al. (2017), section 3.1; pre-norm: Xiong et al. (2020).
+    Chapter: notebooks/5_transformer/25_block.ipynb
+    """
+
+    def __init__(
+        self, layer: nn.Module, norm: nn.Module, *, norm_first: bool = True, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.layer, self.norm, self.norm_first = layer, norm, norm_first
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
+
+    def forward(self, x: Float[Tensor, "*batch dim"], *rest: Any, **options: Any) -> Tensor:
+        """One residual step; everything after ``x`` is passed on to the layer."""
+        if self.norm_first:
+            return x + self.dropout(self.layer(self.norm(x), *rest, **options))
+        return self.norm(x + self.dropout(self.layer(x, *rest, **options)))

@@ -11,7 +11,46 @@ from torch import Tensor
 
 from attnutils.shapes import check_size
 
-__all__ = ["block_mask", "causal_mask", "describe", "padding_mask", "prefix_mask", "window_mask"]
+__all__ = [
+    "block_mask",
+    "causal_mask",
+    "describe",
+    "distances",
+    "padding_mask",
+    "prefix_mask",
+    "window_mask",
+]
+
+
+def distances(
+    query: int, key: int | None = None, *, device: torch.device | str | None = None
+) -> Int[Tensor, "query key"]:
+    """Position of each query minus position of each key, the last of both at the same place.
+
+    Args:
+        query: number of queries.
+        key: number of keys, at least ``query``; default the same.
+        device: where to make it.
+    Returns:
+        Positive where the key comes before the query.
+    Raises:
+        ValueError: a negative size, or fewer keys than queries.
+    Example:
+        >>> distances(2, 3)
+        tensor([[ 1,  0, -1],
+                [ 2,  1,  0]])
+
+    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    """
+    key = query if key is None else key
+    check_size("query", query, least=0)
+    if check_size("key", key, least=0) < query:
+        raise ValueError(
+            f"{query} queries but {key} keys; expected at least as many keys: the last query "
+            "stands at the last key. Are the two sizes swapped?"
+        )
+    places = torch.arange(key, device=device)
+    return places[key - query :, None] - places
 
 
 def causal_mask(query: int, key: int | None = None) -> Bool[Tensor, "query key"]:
@@ -35,7 +74,7 @@ def causal_mask(query: int, key: int | None = None) -> Bool[Tensor, "query key"]
     Source: Vaswani et al. (2017), section 3.2.3.
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
-    return _distance(query, key) >= 0
+    return distances(query, key) >= 0
 
 
 def window_mask(
@@ -63,7 +102,7 @@ def window_mask(
     """
     check_size("before", before, least=0)
     check_size("after", after, least=0)
-    distance = _distance(query, key)
+    distance = distances(query, key)
     return (distance <= before) & (distance >= -after)
 
 
@@ -193,15 +232,3 @@ def describe(mask: Bool[Tensor, "*batch query key"]) -> str:
         words.append("the same for every query (padding?)")
     empty = int((~mask.any(-1)).sum())
     return ", ".join(words + ([f"{empty} queries may attend to nothing"] if empty else []))
-
-
-def _distance(query: int, key: int | None) -> Int[Tensor, "query key"]:
-    """Position of the query minus position of the key, the last of both at the same place."""
-    key = query if key is None else key
-    check_size("query", query, least=0)
-    if check_size("key", key, least=0) < query:
-        raise ValueError(
-            f"{query} queries but {key} keys; expected at least as many keys: the last query "
-            "stands at the last key. Are the two sizes swapped?"
-        )
-    return torch.arange(query)[:, None] + (key - query) - torch.arange(key)
