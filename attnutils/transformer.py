@@ -32,6 +32,7 @@ from attnutils.shapes import check_probability, check_size
 
 __all__ = [
     "Block",
+    "DecoderState",
     "EncoderDecoder",
     "FirstHead",
     "LayerCache",
@@ -167,6 +168,44 @@ class LayerCache(NamedTuple):
 
     own: KVCache
     memory: KVCache
+
+
+@dataclass
+class DecoderState:
+    """What a decoder carries from step to step: its caches, and the memory it reads.
+
+    Args:
+        cache: one for each block.
+        memory: of the source, ``(batch, key, dim)``, or None.
+        memory_mask: hides its padding, or None.
+    Example:
+        >>> state = DecoderState([LayerCache(KVCache(), KVCache())])
+        >>> len(state)
+        0
+
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+
+    cache: list[LayerCache]
+    memory: Tensor | None = None
+    memory_mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.cache[0].own)
+
+    def reorder(self, rows: Int[Tensor, " batch"]) -> None:
+        """Replace the rows of the batch by a selection of them, as beam search does."""
+        for part in (part for layer in self.cache for part in layer if len(part)):
+            part.reorder(rows)
+        if self.memory is not None:
+            self.memory = self.memory[rows]
+        if self.memory_mask is not None and len(self.memory_mask) > 1:
+            self.memory_mask = self.memory_mask[rows]
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first ``length`` tokens, as speculative decoding does."""
+        for layer in self.cache:
+            layer.own.truncate(length)
 
 
 class Block(nn.Module):
@@ -483,11 +522,11 @@ class Transformer(nn.Module):
         return self.head(self.stack(x, mask=mask, positions=positions, cache=cache))
 
     def step(
-        self, tokens: Int[Tensor, "batch new"], state: list[LayerCache] | None = None
-    ) -> tuple[Float[Tensor, "batch new vocab"], list[LayerCache]]:
+        self, tokens: Int[Tensor, "batch new"], state: DecoderState | None = None
+    ) -> tuple[Float[Tensor, "batch new vocab"], DecoderState]:
         """Logits after new tokens, and the state to go on from: what decoding needs."""
-        state = self.new_cache() if state is None else state
-        return self(tokens, cache=state), state
+        state = DecoderState(self.new_cache()) if state is None else state
+        return self(tokens, cache=state.cache), state
 
 
 class EncoderDecoder(nn.Module):
@@ -560,17 +599,16 @@ class EncoderDecoder(nn.Module):
         memory = self.encode(source, mask=source_mask)
         return self.decode(target, memory, mask=target_mask, memory_mask=source_mask)
 
-    def step_from(
-        self, source: Tensor, *, source_mask: Tensor | None = None
-    ) -> Callable[[Tensor, list[LayerCache] | None], tuple[Tensor, list[LayerCache]]]:
-        """Encode a source once; returns the ``step(tokens, state)`` that decoding needs."""
-        memory = self.encode(source, mask=source_mask)
+    def start(self, source: Tensor, *, mask: Tensor | None = None) -> DecoderState:
+        """Encode a source; the state from which ``step`` writes."""
+        return DecoderState(self.new_cache(), self.encode(source, mask=mask), mask)
 
-        def step(tokens: Tensor, state: list[LayerCache] | None = None):
-            state = self.new_cache() if state is None else state
-            return self.decode(tokens, memory, memory_mask=source_mask, cache=state), state
-
-        return step
+    def step(
+        self, tokens: Int[Tensor, "batch new"], state: DecoderState
+    ) -> tuple[Float[Tensor, "batch new vocab"], DecoderState]:
+        """Logits after new target tokens, and the state to go on from: what decoding needs."""
+        logits = self.decode(tokens, state.memory, memory_mask=state.memory_mask, cache=state.cache)
+        return logits, state
 
 
 class TiedHead(nn.Module):

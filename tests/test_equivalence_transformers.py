@@ -23,6 +23,7 @@ with warnings.catch_warnings():
     )
 
 from attnutils.capture import record_attention
+from attnutils.decoding import generate
 from attnutils.masks import padding_mask
 from attnutils.pretrained import from_huggingface
 
@@ -173,9 +174,9 @@ def test_cached_decoder_equals_the_full_pass():
     ours = from_huggingface(model)
     target = inputs("t5")["decoder_input_ids"]
     with torch.no_grad():
-        step, state, parts = ours.step_from(TOKENS), None, []
+        state, parts = ours.start(TOKENS), []
         for piece in target.split(1, dim=1):
-            logits, state = step(piece, state)
+            logits, state = ours.step(piece, state)
             parts.append(logits)
     torch.testing.assert_close(
         torch.cat(parts, 1), their_logits("t5", model), rtol=0, atol=TOLERANCE["t5"]
@@ -189,15 +190,9 @@ def test_greedy_generation_equals_theirs(family):
     options = {"do_sample": False, "max_new_tokens": 8, "use_cache": False}
     with torch.no_grad():
         theirs = model.generate(TOKENS, attention_mask=torch.ones_like(TOKENS), **options)
-        if family == "t5":
-            step, tokens = ours.step_from(TOKENS), torch.zeros(2, 1, dtype=torch.long)
-        else:
-            step, tokens = ours.step, TOKENS
-        written, state = tokens, None
-        for _ in range(8):
-            logits, state = step(tokens, state)
-            tokens = logits[:, -1:].argmax(-1)
-            written = torch.cat([written, tokens], 1)
+        prompt = torch.zeros(2, 1, dtype=torch.long) if family == "t5" else TOKENS
+        start = ours.start(TOKENS) if family == "t5" else None
+        written = generate(ours.step, prompt, steps=8, state=start)
     assert written.equal(theirs)
 
 

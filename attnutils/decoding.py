@@ -1,0 +1,354 @@
+"""From probabilities to text: greedy, sampling, beam search, speculative decoding.
+
+All of it needs one function from a model, ``step(tokens, state) -> (logits, state)``: logits after
+each new token, and what to remember. Every decoder of the package offers it. A state can be
+``reorder``-ed (beams) and, where it is a cache, ``truncate``-d (speculation).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from attnutils.shapes import check_size
+
+__all__ = [
+    "beam_search",
+    "filter_top_k",
+    "filter_top_p",
+    "generate",
+    "greedy",
+    "sampler",
+    "speculative",
+]
+
+Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+Choose = Callable[[Tensor], Tensor]
+
+
+def greedy(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
+    """The most probable token.
+
+    Args:
+        logits: ``(batch, vocab)``.
+    Returns:
+        ``(batch,)``; of equal ones the first.
+    Example:
+        >>> greedy(torch.tensor([[0.0, 2.0, 1.0]]))
+        tensor([1])
+
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+    return logits.argmax(-1)
+
+
+def filter_top_k(logits: Float[Tensor, "*batch vocab"], k: int) -> Float[Tensor, "*batch vocab"]:
+    """Keep the k most probable tokens; the others get -inf.
+
+    Args:
+        logits: ``(..., vocab)``.
+        k: how many to keep; more than there are keeps all. Ties with the last one stay, too.
+    Returns:
+        Logits of the same shape.
+    Raises:
+        ValueError: k below 1.
+    Example:
+        >>> filter_top_k(torch.tensor([1.0, 3.0, 2.0]), 2)
+        tensor([-inf, 3., 2.])
+
+    Source: Fan et al. (2018), section 5.4.
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+    kept = logits.topk(min(check_size("k", k), logits.shape[-1])).values
+    return logits.masked_fill(logits < kept[..., -1:], float("-inf"))
+
+
+def filter_top_p(logits: Float[Tensor, "*batch vocab"], p: float) -> Float[Tensor, "*batch vocab"]:
+    """Keep the fewest most probable tokens whose probabilities reach p; the others get -inf.
+
+    Args:
+        logits: ``(..., vocab)``.
+        p: probability to reach, 0 < p <= 1; 1 keeps all.
+    Returns:
+        Logits of the same shape; at least one token is kept.
+    Raises:
+        ValueError: p outside (0, 1].
+    Example:
+        >>> filter_top_p(torch.tensor([0.5, 0.3, 0.2]).log(), 0.6).exp()
+        tensor([0.5000, 0.3000, 0.0000])
+
+    Source: Holtzman et al. (2020), section 3.1, "nucleus".
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+    if not 0 < p <= 1:
+        raise ValueError(f"p is {p}; expected a probability, 0 < p <= 1. Is it a percentage?")
+    ordered, order = logits.sort(descending=True, stable=True)
+    probabilities = ordered.softmax(-1)
+    reached_before = probabilities.cumsum(-1) - probabilities >= p
+    ordered = ordered.masked_fill(reached_before & (p < 1), float("-inf"))
+    return torch.empty_like(logits).scatter_(-1, order, ordered)
+
+
+def sampler(
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
+) -> Choose:
+    """A way to choose: draw from the probabilities, sharpened or cut as asked.
+
+    Args:
+        temperature: divides the logits; > 0, below 1 sharpens.
+        top_k: keep that many tokens.
+        top_p: keep the tokens that reach this probability; after ``top_k``.
+        generator: draws; default torch's own.
+    Returns:
+        A function from logits ``(batch, vocab)`` to tokens ``(batch,)``.
+    Raises:
+        ValueError: a value out of range.
+    Example:
+        >>> sampler(top_k=1)(torch.tensor([[0.0, 2.0, 1.0]]))
+        tensor([1])
+
+    Source: Holtzman et al. (2020), section 3.
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+    if temperature <= 0:
+        raise ValueError(f"temperature is {temperature}; expected > 0. For 0 use greedy.")
+    probe = torch.zeros(1)  # checks the other values now, not at the first token
+
+    def shape(logits: Tensor) -> Tensor:
+        logits = logits / temperature
+        logits = logits if top_k is None else filter_top_k(logits, top_k)
+        return logits if top_p is None else filter_top_p(logits, top_p)
+
+    shape(probe)
+
+    def choose(logits: Tensor) -> Tensor:
+        return torch.multinomial(shape(logits).softmax(-1), 1, generator=generator)[:, 0]
+
+    return choose
+
+
+@torch.no_grad()
+def generate(
+    step: Step,
+    prompt: Int[Tensor, "batch length"],
+    *,
+    steps: int,
+    choose: Choose = greedy,
+    end: int | None = None,
+    state: Any = None,
+    cached: bool = True,
+) -> Int[Tensor, "batch longer"]:
+    """Write token after token.
+
+    Args:
+        step: a decoder's ``step(tokens, state)``.
+        prompt: what is there already, ``(batch, length)``, at least one token.
+        steps: how many tokens to write at most.
+        choose: logits ``(batch, vocab)`` to tokens ``(batch,)``: ``greedy`` or a ``sampler``.
+        end: after this token a row writes only it; all rows ended stop the writing.
+        state: to start from, such as an encoded source.
+        cached: False computes everything anew at each step, to show what a cache saves; only for
+            decoders that start from no state.
+    Returns:
+        The prompt and what follows, ``(batch, length + written)``.
+    Raises:
+        ValueError: an empty prompt, a negative number of steps, or a state without cache.
+    Example:
+        >>> def next_number(tokens, state):
+        ...     return torch.nn.functional.one_hot(tokens + 1, 9).float(), state
+        >>> generate(next_number, torch.tensor([[3]]), steps=4, end=6)
+        tensor([[3, 4, 5, 6]])
+
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+    _check_prompt(prompt, steps)
+    if state is not None and not cached:
+        raise ValueError(
+            "cached=False computes everything anew, but a state is given to go on from."
+        )
+    written, new = prompt, prompt
+    ended = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
+    for _ in range(steps):
+        logits, state = step(new, state) if cached else (step(written, None)[0], None)
+        token = choose(logits[:, -1])
+        if end is not None:
+            token = token.masked_fill(ended, end)
+            ended |= token == end
+        new = token[:, None]
+        written = torch.cat([written, new], dim=1)
+        if ended.all():
+            break
+    return written
+
+
+@torch.no_grad()
+def beam_search(
+    step: Step,
+    prompt: Int[Tensor, "batch length"],
+    *,
+    steps: int,
+    beams: int,
+    end: int,
+    length_penalty: float = 0.0,
+    state: Any = None,
+) -> tuple[Int[Tensor, "batch beams longer"], Float[Tensor, "batch beams"]]:
+    r"""Follow the ``beams`` best beginnings at once.
+
+    The score of a continuation y is :math:`\log p(y) / ((5 + |y|)/6)^\alpha`.
+
+    Args:
+        step: a decoder's ``step(tokens, state)``.
+        prompt: ``(batch, length)``, at least one token.
+        steps: how many tokens to write at most.
+        beams: how many beginnings to follow.
+        end: the token that ends a row; ended rows are padded with it.
+        length_penalty: alpha; 0 compares log-probabilities as they are, larger favors longer rows.
+        state: to start from, such as an encoded source; it is reordered in place.
+    Returns:
+        Tokens ``(batch, beams, length + written)``, best first; their scores ``(batch, beams)``.
+    Raises:
+        ValueError: an empty prompt, fewer than one beam, a negative penalty or number of steps.
+    Example:
+        >>> def next_number(tokens, state):
+        ...     return torch.nn.functional.one_hot(tokens + 1, 9).float(), state
+        >>> tokens, scores = beam_search(next_number, torch.tensor([[3]]), steps=3, beams=2, end=6)
+        >>> tokens[0, 0]
+        tensor([3, 4, 5, 6])
+
+    Source: Wu et al. (2016), arXiv:1609.08144, equation 14, for the penalty.
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+    _check_prompt(prompt, steps)
+    check_size("beams", beams)
+    if length_penalty < 0:
+        raise ValueError(f"length_penalty is {length_penalty}; expected at least 0.")
+    batch = len(prompt)
+    written, new = prompt[:, None], prompt  # (batch, beams so far, length)
+    total = torch.zeros(batch, 1, device=prompt.device)  # log-probability of each beam
+    lengths, ended = torch.zeros_like(total), torch.zeros_like(total, dtype=torch.bool)
+    for _ in range(steps):
+        logits, state = step(new, state)
+        logp = logits[:, -1].float().log_softmax(-1).unflatten(0, (batch, -1))
+        only_end = torch.full_like(logp, float("-inf"))
+        only_end[..., end] = 0.0  # an ended beam goes on with end at no cost
+        logp = torch.where(ended[..., None], only_end, logp)
+        candidates = total[..., None] + logp  # (batch, beams so far, vocab)
+        longer = lengths + (~ended).float()
+        scores = candidates / ((5 + longer) / 6)[..., None] ** length_penalty
+        best = scores.flatten(1).topk(min(beams, scores[0].numel())).indices
+        row, token = best // logp.shape[-1], best % logp.shape[-1]
+        total = candidates.flatten(1).gather(1, best)
+        lengths, ended = longer.gather(1, row), ended.gather(1, row) | (token == end)
+        chosen = written.gather(1, row[..., None].expand(-1, -1, written.shape[-1]))
+        written = torch.cat([chosen, token[..., None]], dim=-1)
+        if state is not None:
+            offset = torch.arange(batch, device=row.device)[:, None] * logp.shape[1]
+            state.reorder((row + offset).flatten())
+        new = token.flatten()[:, None]
+        if ended.all():
+            break
+    scores = total / ((5 + lengths) / 6) ** length_penalty
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    written = written.gather(1, order[..., None].expand(-1, -1, written.shape[-1]))
+    return written, scores.gather(1, order)
+
+
+@torch.no_grad()
+def speculative(
+    step: Step,
+    draft: Step,
+    prompt: Int[Tensor, "1 length"],
+    *,
+    steps: int,
+    ahead: int = 4,
+    sample: bool = False,
+    generator: torch.Generator | None = None,
+) -> tuple[Int[Tensor, "1 longer"], float]:
+    """Let a small model write ahead and a large one check several tokens at once.
+
+    The result is distributed exactly as if the large model had written alone: greedily, the same
+    tokens; sampling, the same probabilities.
+
+    Args:
+        step: the large model's ``step(tokens, state)``, with a state that can be truncated.
+        draft: the small model's, with the same vocabulary.
+        prompt: ``(1, length)``, at least one token.
+        steps: how many tokens to write.
+        ahead: how many tokens the draft writes before each check.
+        sample: draw tokens instead of taking the most probable.
+        generator: draws; default torch's own.
+    Returns:
+        Tokens ``(1, length + steps)`` and the share of drafted tokens that were accepted.
+    Raises:
+        ValueError: an empty prompt, more than one row, or a size below 1.
+    Example:
+        >>> from attnutils.transformer import gpt
+        >>> large, small = gpt(9, 8, 2, 2).eval(), gpt(9, 8, 2, 1).eval()
+        >>> prompt = torch.tensor([[1, 2, 3]])
+        >>> tokens, accepted = speculative(large.step, small.step, prompt, steps=5)
+        >>> tokens.equal(generate(large.step, prompt, steps=5))
+        True
+
+    Source: Leviathan et al. (2023), arXiv:2211.17192, algorithm 1.
+    Chapter: notebooks/5_transformer/27_decoding.ipynb
+    """
+    _check_prompt(prompt, steps)
+    check_size("ahead", ahead)
+    if len(prompt) != 1:
+        raise ValueError(f"prompt has {len(prompt)} rows; expected one: rows accept differently.")
+
+    def probabilities(logits: Tensor) -> Tensor:
+        if sample:
+            return logits.float().softmax(-1)
+        return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
+
+    def draw(p: Tensor) -> Tensor:
+        return torch.multinomial(p, 1, generator=generator)
+
+    written, states = prompt, [None, None]
+    drafted = accepted = 0
+    while (left := prompt.shape[1] + steps - written.shape[1]) > 0:
+        guess, q = written, []
+        for _ in range(min(ahead, left)):
+            logits, states[1] = draft(_unseen(guess, states[1]), states[1])
+            q.append(probabilities(logits[0, -1]))
+            guess = torch.cat([guess, draw(q[-1])[None]], dim=1)
+        logits, states[0] = step(_unseen(guess, states[0]), states[0])
+        p = probabilities(
+            logits[0, -len(q) - 1 :]
+        )  # after the last sure token and each drafted one
+        drafted += len(q)
+        for index, token in enumerate(guess[0, written.shape[1] :]):
+            ratio = p[index, token] / q[index][token]
+            if torch.rand((), generator=generator) >= ratio:
+                rest = (p[index] - q[index]).clamp(min=0)
+                written = torch.cat([written, draw(rest / rest.sum())[None]], dim=1)
+                break
+            accepted += 1
+            written = torch.cat([written, token[None, None]], dim=1)
+        else:
+            if left > len(q):
+                written = torch.cat([written, draw(p[-1])[None]], dim=1)
+        for state in states:  # forget what was drafted in vain
+            state.truncate(min(len(state), written.shape[1] - 1))
+    return written, accepted / drafted if drafted else 0.0
+
+
+def _unseen(tokens: Tensor, state: Any) -> Tensor:
+    """The tokens that the state does not hold yet."""
+    return tokens if state is None else tokens[:, len(state) :]
+
+
+def _check_prompt(prompt: Tensor, steps: int) -> None:
+    check_size("steps", steps, least=0)
+    if prompt.ndim != 2 or not prompt.shape[1]:
+        raise ValueError(
+            f"prompt has shape {tuple(prompt.shape)}; expected (batch, length) with at least one "
+            "token. Does the start token stand in it?"
+        )
