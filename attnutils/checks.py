@@ -75,10 +75,11 @@ def rows_sum_to_one(weights: Any, *, tolerance: float = 1e-6) -> None:
     wrong = (np.abs(totals - 1) > tolerance) & (weights != 0).any(-1)
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        row = ", ".join(map(str, at))
         hint = ""
         if weights.ndim > 1 and np.allclose(weights.sum(-2), 1, atol=tolerance):
             hint = " The columns do: the softmax ran over the wrong axis."
-        raise AssertionError(f"row {at} sums to {totals[at]:.4g}, not 1.{hint}")
+        raise AssertionError(f"row {row} sums to {totals[at]:.4g}, not 1.{hint}")
     print(f"rows sum to one: {totals.size} rows")
 
 
@@ -99,7 +100,7 @@ def permutation_equivariant(
         permutation equivariant: 3 rows
     """
     length = x.shape[-2]
-    order = np.roll(rng.permutation(length), 1)
+    order = rng.permutation(length)
     if (order == np.arange(length)).all():
         order = order[::-1].copy()
     a, b = _array(f(x))[..., order, :], _array(f(x[..., order, :]))

@@ -102,8 +102,8 @@ def grade(id: str, answer: Callable) -> None:
         ValueError: unknown id, or the answer is no function.
     Example:
         >>> grade("weighted-sum", lambda weights, values: ...)
-        weighted-sum: not attempted yet. Replace the `...` and run the cell again; \
-hint("weighted-sum") helps.
+        weighted-sum: not attempted yet.
+        Replace the `...` and run the cell again; hint("weighted-sum") helps.
         >>> grade("weighted-sum", lambda weights, values: weights @ values)
         weighted-sum: correct.
     """
@@ -145,7 +145,7 @@ def assess(id: str, answer: Callable) -> Verdict:
         if got is ...:
             return Verdict(
                 False,
-                f'not attempted yet. Replace the `...` and run the cell again; hint("{id}") helps.',
+                f'not attempted yet.\nReplace the `...` and run the cell again; hint("{id}") helps.',
             )
         if got is None:
             return Verdict(False, "your function returned None. Is a `return` missing?")

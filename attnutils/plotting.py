@@ -14,10 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-__all__ = ["PALETTE", "curves", "head_grid", "heatmap", "mask_map", "use_style"]
+__all__ = ["PALETTE", "WIDTH", "curves", "head_grid", "heatmap", "mask_map", "use_style"]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colors (without yellow, too faint for lines), in order of use."""
+
+WIDTH = 5.6
+"""Width of a figure in inches: a column of the page, and still legible on a phone."""
 
 _STYLE = {
     "axes.edgecolor": "#666666",
@@ -31,7 +34,7 @@ _STYLE = {
     "axes.titleweight": "bold",
     "figure.dpi": 100,
     "figure.facecolor": "white",
-    "figure.figsize": (6.8, 3.4),
+    "figure.figsize": (WIDTH, 3.2),
     "figure.constrained_layout.use": True,
     "font.size": 10,
     "image.cmap": "viridis",
@@ -105,7 +108,7 @@ def heatmap(
     if ax is None:
         height, width = weights.shape
         cell = 0.42 if columns or rows or annotate else 0.2
-        size = (min(6.8, max(2.6, cell * width + 2.0)), min(6.8, max(1.6, cell * height + 1.2)))
+        size = (min(WIDTH, max(2.6, cell * width + 2.0)), min(WIDTH, max(1.6, cell * height + 1.2)))
         ax = plt.subplots(figsize=size)[1]
     low, high = limits if limits else (weights.min(), weights.max())
     image = ax.imshow(weights, vmin=low, vmax=high, aspect="equal", interpolation="nearest")
@@ -163,7 +166,7 @@ def head_grid(
     across = min(per_row, len(weights))
     down = -(-len(weights) // across)
     figure, axes = plt.subplots(
-        down, across, figsize=(6.8, down * (6.0 / across + 0.5)), squeeze=False
+        down, across, figsize=(WIDTH, down * ((WIDTH - 0.8) / across + 0.5)), squeeze=False
     )
     for ax in axes.flat[len(weights) :]:
         ax.remove()

@@ -5,8 +5,14 @@ import os
 os.environ["MPLBACKEND"] = "agg"
 os.environ.pop("ATTNUTILS_SEED", None)
 
+import hypothesis
 import jaxtyping
+import numpy as np
 import pytest
+
+# the same examples every time, and no deadline that a busy machine would miss
+hypothesis.settings.register_profile("book", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("book")
 
 
 @pytest.fixture
@@ -26,9 +32,10 @@ def untyped():
 
 
 @pytest.fixture(autouse=True)
-def close_figures():
-    """Leave no figure open for the next test."""
-    yield
+def clean_slate():
+    """Leave no open figure and no way of printing numbers to the next test."""
+    with np.printoptions():
+        yield
     import matplotlib.pyplot as plt
 
     plt.close("all")

