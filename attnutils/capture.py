@@ -1,15 +1,16 @@
-"""See the attention weights of any model without touching it."""
+"""See the attention weights of any model, change them for a while, follow them through layers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from attnutils.layers import AttentionCore
 
-__all__ = ["record_attention"]
+__all__ = ["edit_attention", "record_attention", "rollout"]
 
 
 @contextmanager
@@ -38,12 +39,7 @@ def record_attention(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
-    cores = {name: m for name, m in model.named_modules() if isinstance(m, AttentionCore)}
-    if not cores:
-        raise ValueError(
-            f"{type(model).__name__} holds no AttentionCore; expected at least one. "
-            "Is it built from torch's own layers? Those report weights with need_weights=True."
-        )
+    cores = _cores(model)
     recorded: dict[str, Tensor] = {}
 
     def hook_for(name: str):
@@ -58,11 +54,112 @@ def record_attention(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
         return hook
 
-    handles = [
-        core.register_forward_hook(hook_for(name), with_kwargs=True) for name, core in cores.items()
-    ]
-    try:
+    with _hooked({core: hook_for(name) for name, core in cores.items()}):
         yield recorded
+
+
+@contextmanager
+def edit_attention(
+    model: nn.Module, edits: Mapping[str, Callable[[Tensor], Tensor]]
+) -> Iterator[None]:
+    """Replace attention weights while the block runs: switch heads off, freeze or shuffle them.
+
+    Args:
+        model: any module that holds ``AttentionCore`` layers.
+        edits: for each core's name, as ``record_attention`` gives it, a function from its weights
+            to the weights to use, of the same shape.
+    Raises:
+        ValueError: an unknown name, or an edit that changes the shape.
+    Example:
+        >>> from attnutils.layers import MultiHeadAttention
+        >>> layer = MultiHeadAttention(8, 2)
+        >>> with edit_attention(layer, {"core": torch.zeros_like}):
+        ...     output = layer(torch.randn(1, 3, 8))
+        >>> bool((output == layer.output.bias).all())
+        True
+
+    Chapter: notebooks/8_understanding/39_looking_inside.ipynb
+    """
+    cores = _cores(model)
+    if unknown := set(edits) - set(cores):
+        raise ValueError(f"no core named {sorted(unknown)}; the model has {sorted(cores)}.")
+
+    def hook_for(name: str):
+        def hook(core: AttentionCore, args: tuple, options: dict, output: Tensor) -> Tensor:
+            q, k, *rest = args
+            options = dict(options)
+            v = rest[0] if rest else options.pop("v")
+            weights = core.weights(q, k, **options)
+            edited = edits[name](weights)
+            if edited.shape != weights.shape:
+                raise ValueError(
+                    f"the edit of {name} turned weights of shape {tuple(weights.shape)} into "
+                    f"{tuple(edited.shape)}; expected the same shape."
+                )
+            return edited @ v
+
+        return hook
+
+    with _hooked({cores[name]: hook_for(name) for name in edits}):
+        yield
+
+
+def rollout(
+    weights: Mapping[str, Tensor] | Sequence[Tensor], *, residual: float = 0.5
+) -> Float[Tensor, "batch query key"]:
+    r"""How much of each input reaches each output, if attention and residual paths were all.
+
+    :math:`\prod_l (r I + (1 - r) \bar A_l)`, where :math:`\bar A_l` is the mean over layer l's heads.
+
+    Args:
+        weights: self-attention weights ``(batch, heads, length, length)``, layer by layer from the
+            bottom, as ``record_attention`` gives them.
+        residual: share r of the path around each attention.
+    Returns:
+        ``(batch, length, length)``; rows sum to one where the weights' rows do.
+    Raises:
+        ValueError: no layers, weights that are not square, or a share outside [0, 1].
+    Example:
+        >>> rollout([torch.eye(3)[None, None]] * 2)[0]
+        tensor([[1., 0., 0.],
+                [0., 1., 0.],
+                [0., 0., 1.]])
+
+    Source: Abnar & Zuidema (2020), section 3.
+    Chapter: notebooks/8_understanding/39_looking_inside.ipynb
+    """
+    layers = list(weights.values() if isinstance(weights, Mapping) else weights)
+    if not 0 <= residual <= 1:
+        raise ValueError(f"residual is {residual}; expected a share, 0 <= residual <= 1.")
+    if not layers or any(w.ndim != 4 or w.shape[-1] != w.shape[-2] for w in layers):
+        shapes = [tuple(w.shape) for w in layers]
+        raise ValueError(
+            f"weights have shapes {shapes}; expected (batch, heads, length, length) for each "
+            "layer. Is there cross-attention among them?"
+        )
+    total = torch.eye(layers[0].shape[-1], dtype=layers[0].dtype, device=layers[0].device)
+    for layer in layers:
+        mixed = (1 - residual) * layer.mean(1)
+        mixed.diagonal(dim1=-2, dim2=-1).add_(residual)
+        total = mixed @ total
+    return total
+
+
+def _cores(model: nn.Module) -> dict[str, AttentionCore]:
+    cores = {name: m for name, m in model.named_modules() if isinstance(m, AttentionCore)}
+    if not cores:
+        raise ValueError(
+            f"{type(model).__name__} holds no AttentionCore; expected at least one. "
+            "Is it built from torch's own layers? Those report weights with need_weights=True."
+        )
+    return cores
+
+
+@contextmanager
+def _hooked(hooks: Mapping[AttentionCore, Callable]) -> Iterator[None]:
+    handles = [core.register_forward_hook(hook, with_kwargs=True) for core, hook in hooks.items()]
+    try:
+        yield
     finally:
         for handle in handles:
             handle.remove()
