@@ -109,7 +109,7 @@ def rollout(
 ) -> Float[Tensor, "batch query key"]:
     r"""How much of each input reaches each output, if attention and residual paths were all.
 
-    :math:`\prod_l (r I + (1 - r) \bar A_l)`, where :math:`\bar A_l` is the mean over layer l's heads.
+    :math:`\prod_l (r I + (1 - r) \bar A_l)`, with :math:`\bar A_l` the mean over heads.
 
     Args:
         weights: self-attention weights ``(batch, heads, length, length)``, layer by layer from the
