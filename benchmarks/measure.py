@@ -1,0 +1,44 @@
+"""Ways to compare two computations fairly on a machine that does other things too."""
+
+import gc
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+
+def ratio(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int = 15) -> float:
+    """Median time of ours over median time of theirs, measured in turn (A B A B …).
+
+    Calls that are too short for the clock are repeated until they take about ten milliseconds.
+    """
+    ours(), theirs()
+    repeat = max(1, round(0.01 / max(_seconds(ours, 1), 1e-6)))
+    times = [(_seconds(ours, repeat), _seconds(theirs, repeat)) for _ in range(rounds)]
+    ours_median, theirs_median = (statistics.median(column) for column in zip(*times, strict=True))
+    return ours_median / theirs_median
+
+
+def _seconds(f: Callable[[], object], repeat: int) -> float:
+    gc.collect()
+    gc.disable()
+    start = time.perf_counter()
+    for _ in range(repeat):
+        f()
+    seconds = time.perf_counter() - start
+    gc.enable()
+    return seconds / repeat
+
+
+def peak_mib(setup: str, statement: str) -> float:
+    """MiB by which a statement raises the peak memory of a fresh process after its set-up."""
+    code = (
+        "import resource, sys\n"
+        f"{setup}\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"{statement}\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(run.stdout.split()[-1])
