@@ -145,7 +145,8 @@ def assess(id: str, answer: Callable) -> Verdict:
         if got is ...:
             return Verdict(
                 False,
-                f'not attempted yet.\nReplace the `...` and run the cell again; hint("{id}") helps.',
+                "not attempted yet.\n"
+                f'Replace the `...` and run the cell again; hint("{id}") helps.',
             )
         if got is None:
             return Verdict(False, "your function returned None. Is a `return` missing?")
