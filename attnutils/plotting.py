@@ -20,7 +20,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's colors (without yellow, too faint for lines), in order of use."""
 
 WIDTH = 5.6
-"""Width of a figure in inches: a column of the page, and still legible on a phone."""
+"""Width of a figure in inches; fills a column of the page and is still legible on a phone."""
 
 _STYLE = {
     "axes.edgecolor": "#666666",

@@ -321,8 +321,7 @@ PREDICTIONS = (
     Prediction(
         id="double-length",
         chapter="06",
-        question="A text attends to itself. Made twice as long, with vectors as wide as before, "
-        "its work …",
+        question="A text that attends to itself becomes twice as long. The work …",
         options={
             "a": (
                 "doubles",
