@@ -118,7 +118,7 @@ def heatmap(
     if annotate:
         for (i, j), value in np.ndenumerate(weights):
             dark = (value - low) < 0.6 * (high - low)
-            ax.text(j, i, format(value, annotate), ha="center", va="center", fontsize=9,
+            ax.text(j, i, format(value + 1e-9, annotate), ha="center", va="center", fontsize=9,
                     color="white" if dark else "black")  # fmt: skip
     if colorbar:
         ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9, aspect=18).outline.set_visible(
