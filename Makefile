@@ -24,7 +24,7 @@ export MKL_CBWR := COMPATIBLE
 export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
 export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
-unexport MPLBACKEND PYTHONPATH
+unexport MPLBACKEND PYTHONPATH ATTNUTILS_SEED
 
 .PHONY: help
 help: ## this list
@@ -68,7 +68,7 @@ test: check ## everything: check, then every notebook is executed and its output
 
 .PHONY: lab
 lab: setup ## JupyterLab
-	$(BIN)/jupyter lab
+	env -u TQDM_DISABLE $(BIN)/jupyter lab
 
 .PHONY: run
 run: setup ## NB=notebooks/…/04_softmax.ipynb: execute and store the outputs (several: NB="a b")

@@ -47,6 +47,8 @@ def matches(got: Any, expected: Any, *, tolerance: float = 1e-10, name: str = "t
         a, b = _array(a), _array(b)
         if a.shape != b.shape:
             raise AssertionError(f"{label}: shape {a.shape}, expected {b.shape}")
+        if not np.isfinite(a).all() and np.isfinite(b).all():
+            raise AssertionError(f"{label}: holds NaN or infinity. Did an exp overflow?")
         if not _close(a, b, tolerance):
             slip = _slip(a, b, tolerance)
             raise AssertionError(
@@ -69,8 +71,10 @@ def rows_sum_to_one(weights: Any, *, tolerance: float = 1e-6) -> None:
         rows sum to one: 2 rows
     """
     weights = _array(weights)
+    if np.isnan(weights).any():
+        raise AssertionError("a weight is NaN; is a row fully masked, or did exp overflow?")
     if not (weights >= 0).all():
-        raise AssertionError(f"a weight is {np.nanmin(weights):.3g}; is this before the softmax?")
+        raise AssertionError(f"a weight is {weights.min():.3g}; is this before the softmax?")
     totals = weights.sum(-1)
     wrong = (np.abs(totals - 1) > tolerance) & (weights != 0).any(-1)
     if wrong.any():

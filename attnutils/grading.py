@@ -9,6 +9,7 @@ import copy
 import difflib
 import importlib
 import pkgutil
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -107,7 +108,7 @@ def grade(id: str, answer: Callable) -> None:
         >>> grade("weighted-sum", lambda weights, values: weights @ values)
         weighted-sum: correct.
     """
-    print(f"{id}: {assess(id, answer).message}")
+    _print(f"{id}: {assess(id, answer).message}")
 
 
 def assess(id: str, answer: Callable) -> Verdict:
@@ -145,7 +146,8 @@ def assess(id: str, answer: Callable) -> Verdict:
         if got is ...:
             return Verdict(
                 False,
-                f'not attempted yet.\nReplace the `...` and run the cell again; hint("{id}") helps.',
+                "not attempted yet.\n"
+                f'Replace the `...` and run the cell again; hint("{id}") helps.',
             )
         if got is None:
             return Verdict(False, "your function returned None. Is a `return` missing?")
@@ -176,12 +178,13 @@ def hint(id: str, number: int = 1) -> None:
         ValueError: unknown id, or no such hint.
     Example:
         >>> hint("weighted-sum")
-        Hint 1 of 3: multiply each row of values by its weight; what do you do with the rows then?
+        Hint 1 of 3: multiply each row of values by its weight; what do you do with the
+        rows then?
     """
     hints = _find(id, exercises(), "exercise").hints
     if number not in range(1, len(hints) + 1):
         raise ValueError(f"{id!r} has hints 1 to {len(hints)}; there is no hint {number!r}.")
-    print(f"Hint {number} of {len(hints)}: {hints[number - 1]}")
+    _print(f"Hint {number} of {len(hints)}: {hints[number - 1]}")
 
 
 def predict(id: str, choice: Any = ...) -> None:
@@ -199,16 +202,16 @@ def predict(id: str, choice: Any = ...) -> None:
     """
     prediction = _find(id, predictions(), "prediction")
     if choice is ...:
-        print(prediction.question)
+        _print(prediction.question)
         for letter, (text, _) in prediction.options.items():
-            print(f"  {letter}) {text}")
+            _print(f"  {letter}) {text}")
         print(f'Choose: predict("{id}", "a"), then run on.')
         return
     if choice not in prediction.options:
         letters = ", ".join(prediction.options)
         raise ValueError(f"{id!r} has the choices {letters}; {choice!r} is none of them.")
     verdict = "That is what happens." if choice == prediction.answer else "Not quite."
-    print(f"{verdict} {prediction.options[choice][1]}")
+    _print(f"{verdict} {prediction.options[choice][1]}")
 
 
 @cache
@@ -231,6 +234,13 @@ def predictions() -> dict[str, Prediction]:
         '01'
     """
     return {p.id: p for module in _modules() for p in module.PREDICTIONS}
+
+
+def _print(message: str) -> None:
+    """Print wrapped to the width of a page, each line of the message by itself."""
+    for line in message.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()) + 3 * line.startswith("  "))
+        print(textwrap.fill(line, 79, subsequent_indent=indent, break_long_words=False))
 
 
 def _modules() -> list[Any]:

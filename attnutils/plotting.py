@@ -20,7 +20,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's colors (without yellow, too faint for lines), in order of use."""
 
 WIDTH = 5.6
-"""Width of a figure in inches: a column of the page, and still legible on a phone."""
+"""Width of a figure in inches; fills a column of the page and is still legible on a phone."""
 
 _STYLE = {
     "axes.edgecolor": "#666666",
@@ -118,7 +118,7 @@ def heatmap(
     if annotate:
         for (i, j), value in np.ndenumerate(weights):
             dark = (value - low) < 0.6 * (high - low)
-            ax.text(j, i, format(value, annotate), ha="center", va="center", fontsize=9,
+            ax.text(j, i, format(value + 1e-9, annotate), ha="center", va="center", fontsize=9,
                     color="white" if dark else "black")  # fmt: skip
     if colorbar:
         ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9, aspect=18).outline.set_visible(

@@ -32,7 +32,7 @@ def test_matches(rng, capsys):
     _fails("It looks shifted by one row", checks.matches, np.roll(a, 1, 0), a)
     _fails("out: shape (2, 3), expected (3, 3)", checks.matches, a[:2], a, name="out")
     _fails("differs by up to 0.1, allowed 1e-10.", checks.matches, np.eye(2) + 0.1, np.eye(2))
-    _fails("differs by up to nan", checks.matches, a * np.nan, a)
+    _fails("holds NaN or infinity", checks.matches, a * np.nan, a)
     _fails("pair[1]: differs", checks.matches, (a, a + 1), (a, a), name="pair")
     _fails("1 results, expected 2", checks.matches, (a,), (a, a))
 
@@ -45,6 +45,7 @@ def test_rows_sum_to_one(rng):
         "The columns do: the softmax ran over the wrong axis", checks.rows_sum_to_one, weights.mT
     )
     _fails("row 0, 0 sums to 2", checks.rows_sum_to_one, 2 * weights)
+    _fails("a weight is NaN", checks.rows_sum_to_one, weights * float("nan"))
     _fails("is this before the softmax?", checks.rows_sum_to_one, weights - 1)
 
 

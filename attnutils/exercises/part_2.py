@@ -187,7 +187,7 @@ _ATTENTION = Exercise(
         Variant(
             "transposed weights",
             lambda q, k, v: attention_weights(q, k).T @ v,
-            "Your weights are transposed before they meet the values; with n = m nothing complains.",
+            "Your weights are transposed when they meet the values; with n = m nothing complains.",
         ),
         Variant(
             "queries and keys swapped",
@@ -276,7 +276,7 @@ _CROSS_ATTENTION = Exercise(
                 lambda x, m, wq, wk, wv: m @ wk.T,
                 lambda x, m, wq, wk, wv: m @ wv.T,
             ),
-            "The weights are transposed: they are stored (in, out) here, so project with x @ weight. "
+            "The weights are transposed: they are stored (in, out) here, so use x @ weight. "
             "(torch's Linear stores (out, in).)",
         ),
         Variant(
@@ -321,8 +321,7 @@ PREDICTIONS = (
     Prediction(
         id="double-length",
         chapter="06",
-        question="A sentence attends to itself, and you make it twice as long (n = m, the width "
-        "stays). Done with matrices, the work …",
+        question="A text that attends to itself becomes twice as long. The work …",
         options={
             "a": (
                 "doubles",
@@ -344,8 +343,7 @@ PREDICTIONS = (
     Prediction(
         id="sum-memory",
         chapter="06",
-        question="Queries and keys are random vectors of 16 numbers. Attention against the sum "
-        "memory, as the pairs grow from 2 to 128:",
+        question="Keys of 16 numbers. Attention or the sum memory, from 2 to 128 pairs?",
         options={
             "a": (
                 "attention answers more questions at every size",

@@ -164,7 +164,7 @@ _POOLING_QUERY = Exercise(
         Variant(
             "hard choice",
             _hard_pool,
-            "Your output is the single best row (arg-max); every real row takes part by its weight.",
+            "Your output is the single best row (arg-max); every real row counts by its weight.",
         ),
         Variant(
             "without 1/√d",

