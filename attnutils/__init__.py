@@ -11,9 +11,17 @@ module              holds                                                       
 ``reference``       attention in NumPy, float64, with hand-written backward      1, 2
 ``attention``       the same as functions of torch tensors                       2, 3
 ``masks``           causal, padding, window, prefix and block masks              2, 3
-``layers``          attention cores and ``MultiHeadAttention``                   3
-``training``        ``fit`` and its ``History``                                  3
-``capture``         ``record_attention``: see the weights of any model           3
+``positions``       sinusoids, learned, relative bias, ALiBi, rotary             5
+``layers``          attention cores, ``MultiHeadAttention``, caches, residuals   3, 5
+``recurrent``       encoder, decoders with any core, copying, pooling            3
+``transformer``     config, blocks, stacks; ``gpt bert llama t5 vit``            5, 6
+``training``        ``fit``, its ``History``, schedules                          3, 5
+``decoding``        greedy, sampling, beams, speculation                         5
+``pretrained``      ``from_huggingface``                                         6
+``vision``          squeeze-and-excite, CBAM, non-local                          4
+``multimodal``      cross-modal attention, fusion, contrastive loss              4
+``efficient``       online softmax, tiles, windows, linear attention             7
+``capture``         record, edit and roll out the weights of any model           3, 8
 ``plotting``        arrays and labels in, matplotlib axes out                    all
 ``data``            generated tasks and images; nothing is downloaded            all
 ``checks``          laws any attention must obey; ``claim``                      all
