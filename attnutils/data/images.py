@@ -1,13 +1,27 @@
-"""Real digits (8×8, from scikit-learn): as images, as patches, and small in a cluttered field."""
+"""Real digits (8×8, from scikit-learn): images, patches, small in a field, with words about them.
 
+The generators that need words give them as tuples; ``attnutils.data.text.Vocabulary`` numbers them.
+"""
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from attnutils.shapes import check_size
+from attnutils.shapes import check_probability, check_size
 
-__all__ = ["Digits", "Fields", "cluttered_digits", "digits", "patches"]
+__all__ = [
+    "Captioned",
+    "Digits",
+    "Fields",
+    "Remarks",
+    "captioned_digits",
+    "cluttered_digits",
+    "digits",
+    "patches",
+    "remarks",
+]
 
 
 class Digits(NamedTuple):
@@ -136,3 +150,265 @@ def cluttered_digits(
         )
         fields[index][place] = images[index]
     return Fields(fields, rows, columns)
+
+
+class Captioned(NamedTuple):
+    """Fields with several digits and a caption for each; see ``captioned_digits``.
+
+    Attributes:
+        images: ``(count, field, field)``.
+        captions: words, such as ("a", "three", "above", "a", "seven").
+        about: for each word of the captions the digit that it names, 0, 1 or 2; -1 for words that
+            name none and behind the end.
+        labels: the digits, in the order of the caption; -1 where a field has fewer.
+        boxes: top, left, bottom and right pixel of each digit, the last two exclusive; 0 for none.
+    """
+
+    images: Float[np.ndarray, "count field field"]
+    captions: list[tuple[str, ...]]
+    about: Int[np.ndarray, "count length"]
+    labels: Int[np.ndarray, "count shown"]
+    boxes: Int[np.ndarray, "count shown 4"]
+
+    def gold(self, cells: int) -> Float[np.ndarray, "count length cells cells"]:
+        """Where each word points on a grid: the share of its digit's box in each cell.
+
+        Sums to 1 for a word that names a digit, else to 0.
+
+        Args:
+            cells: along each edge of the field.
+        Raises:
+            ValueError: a number below 1.
+        """
+        edges = np.linspace(0, self.images.shape[-1], check_size("cells", cells) + 1)
+        low, high = self.boxes[..., :2, None], self.boxes[..., 2:, None]
+        inside = (np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1])).clip(0)
+        inside /= np.maximum(high - low, 1)  # (count, shown, axis, cells)
+        maps = inside[..., 0, :, None] * inside[..., 1, None, :]
+        named = maps[np.arange(len(maps))[:, None], self.about]
+        return named * (self.about >= 0)[..., None, None]
+
+
+_NUMERALS = "zero one two three four five six seven eight nine".split()
+
+
+def captioned_digits(
+    rng: np.random.Generator,
+    images: Float[np.ndarray, "given height width"],
+    labels: Int[np.ndarray, " given"],
+    count: int,
+    *,
+    field: int = 24,
+    shown: Sequence[int] = (2, 3),
+) -> Captioned:
+    """Fields with two or three digits, and what stands where.
+
+    "a three above a seven", "a one left of an eight", "a two below a four and right of a two":
+    a caption begins with the digit in full ink, the others are drawn in half, and "above" or
+    "below" goes first. So there is one caption for each field. Digits and relations are drawn
+    independently, so a guess without the image is right about once in 400 (two digits) or 4,000
+    (three). Above means: by at least one digit's height, and at most half a width aside.
+
+    Args:
+        rng: draws digits, places and images.
+        images: ``(given, height, width)`` in [0, 1], to draw from; for a test, unseen ones.
+        labels: what they show, 0 to 9.
+        count: number of fields.
+        field: pixels along the edge of the field, at least 2.5 times those of a digit.
+        shown: how many digits a field may show, each equally likely: 2, 3 or both.
+    Returns:
+        Fields, captions, the digits and where they are.
+    Raises:
+        ValueError: images and labels that differ in number, labels that are no digits, a count
+            below 1, a field too small, or another number of digits shown.
+    Example:
+        >>> images, labels = digits()
+        >>> data = captioned_digits(np.random.default_rng(0), images, labels, 2)
+        >>> print(" ".join(data.captions[0]))
+        a three above a three and left of a nine
+        >>> data.labels[0], data.about[0]
+        (array([3, 3, 9]), array([-1,  0, -1, -1,  1, -1, -1, -1, -1,  2]))
+        >>> data.boxes[0, 0], data.gold(3)[0, 1]  # of the first three
+        (array([ 3,  4, 11, 12]),
+         array([[0.3125, 0.3125, 0.    ],
+                [0.1875, 0.1875, 0.    ],
+                [0.    , 0.    , 0.    ]]))
+
+    Chapter: notebooks/4_vision_and_modalities/19_captioning.ipynb
+    """
+    _check_digits(images, labels)
+    check_size("count", count)
+    if not shown or not set(shown) <= {2, 3}:
+        raise ValueError(f"shown is {shown!r}; expected numbers of digits: (2,), (3,) or (2, 3).")
+    height, width = images.shape[1:]
+    side = max(height, width)
+    check_size("field", field, least=2 * side + side // 2)
+    present = np.arange(max(shown)) < rng.choice(shown, size=count)[:, None]
+    chosen = rng.integers(len(images), size=present.shape)
+    corners = _places(rng, present, field, side)
+    fields = np.zeros((count, field, field))
+    captions, about = [], np.full((count, 10), -1)
+    for index in range(count):
+        words = []
+        for digit in range(present[index].sum()):
+            if digit:
+                words += ["and"] * (digit == 2) + _relation(*corners[index, [0, digit]])
+            numeral = _NUMERALS[labels[chosen[index, digit]]]
+            words += ["an" if numeral == "eight" else "a", numeral]
+            about[index, len(words) - 1] = digit
+            top, left = corners[index, digit]
+            ink = images[chosen[index, digit]] / (2 if digit else 1)
+            fields[index, top : top + height, left : left + width] = ink
+        captions.append(tuple(words))
+    boxes = np.concatenate([corners, corners + (height, width)], -1) * present[..., None]
+    about = about[:, : max(map(len, captions))]
+    return Captioned(fields, captions, about, np.where(present, labels[chosen], -1), boxes)
+
+
+def _places(rng: np.random.Generator, present: np.ndarray, field: int, side: int) -> np.ndarray:
+    """Upper left corners ``(count, shown, 2)``: the first digit, one above or below, one beside."""
+    count, shown = present.shape
+    far = rng.integers(side, field - side - side // 2 + 1, size=(count, 2))
+    near = rng.integers(-(side // 2), side // 2 + 1, size=(count, 2))
+    near[:, 0] = np.minimum(near[:, 0], far[:, 1] - side)  # the two others do not overlap
+    below, right = np.stack([far[:, 0], near[:, 0]], -1), np.stack([near[:, 1], far[:, 1]], -1)
+    others = np.stack([below, right], 1) * rng.choice((-1, 1), size=(count, 1, 2))
+    swap = (rng.random(count) < 0.5) & (present.sum(-1) == 2)
+    others[swap] = others[swap, ::-1]
+    offsets = np.zeros((count, shown, 2), dtype=int)
+    offsets[:, 1:] = others[:, : shown - 1] * present[:, 1:, None]
+    least, most = -offsets.min(1), field - side - offsets.max(1)
+    return offsets + rng.integers(least, most + 1)[:, None]
+
+
+def _relation(first: np.ndarray, other: np.ndarray) -> list[str]:
+    down, right = other - first
+    if abs(down) > abs(right):
+        return ["above" if down > 0 else "below"]
+    return ["left" if right > 0 else "right", "of"]
+
+
+class Remarks(NamedTuple):
+    """Score cards and what guests say about them; see ``remarks``.
+
+    Attributes:
+        pictures: the digits of each card, cell by cell; zeros where the card is missing.
+        phrases: words, such as ("what", "lovely", "coffee"); none where the phrase is missing.
+        sarcastic: praise for a low score, or a complaint about a high one: the label.
+        praise: whether the phrase praises.
+        high: whether the score that the phrase is about is 5 or more.
+        target: the cell that the phrase is about.
+        scores: the digits, cell by cell.
+    """
+
+    pictures: Float[np.ndarray, "count cells height width"]
+    phrases: list[tuple[str, ...]]
+    sarcastic: Bool[np.ndarray, " count"]
+    praise: Bool[np.ndarray, " count"]
+    high: Bool[np.ndarray, " count"]
+    target: Int[np.ndarray, " count"]
+    scores: Int[np.ndarray, "count cells"]
+
+
+_SUBJECTS = "food service music coffee".split()  # of the cells, in this order
+_OPINIONS = [
+    "awful dismal disgraceful dreadful horrible miserable terrible wretched".split(),
+    "brilliant delightful excellent lovely marvelous splendid superb wonderful".split(),
+]
+_PHRASES = [
+    phrase.split()
+    for phrase in (
+        "what OPINION SUBJECT",
+        "such OPINION SUBJECT",
+        "the SUBJECT was OPINION",
+        "we found the SUBJECT OPINION",
+        "thank you for the OPINION SUBJECT",
+        "OPINION SUBJECT , as always",
+        "i must say , OPINION SUBJECT",
+        "we will not forget such OPINION SUBJECT",
+    )
+]
+
+
+def remarks(
+    rng: np.random.Generator,
+    images: Float[np.ndarray, "given height width"],
+    labels: Int[np.ndarray, " given"],
+    count: int,
+    *,
+    cells: int = 4,
+    noise: float = 0.0,
+    missing: float = 0.0,
+) -> Remarks:
+    """Sarcasm: a phrase that says the opposite of the score card beside it.
+
+    The card holds a digit for each of food, service, music and coffee; the phrase is about one of
+    them. It is sarcastic if it praises a score below 5 or complains about one of 5 or more:
+    polarity of the phrase XOR polarity of the picture. The four combinations are equally frequent,
+    so each modality alone scores 1/2, and so does any sum of what is seen in the one and in the
+    other.
+
+    Args:
+        rng: draws everything.
+        images: ``(given, height, width)`` in [0, 1], to draw from; for a test, unseen ones.
+        labels: what they show, 0 to 9.
+        count: number of remarks.
+        cells: digits on a card, 2 to 4: the first of food, service, music, coffee.
+        noise: standard deviation of the noise added to each pixel.
+        missing: share of remarks that lack the phrase or the card, each in half of the cases. Their
+            labels are what they were: a coin, for who sees only the rest.
+    Returns:
+        Cards, phrases, labels and what is behind them.
+    Raises:
+        ValueError: images and labels that differ in number, labels that are no digits, all low or
+            all high, a count below 1, cells not 2 to 4, negative noise, missing outside [0, 1).
+    Example:
+        >>> images, labels = digits()
+        >>> data = remarks(np.random.default_rng(0), images, labels, 2)
+        >>> " ".join(data.phrases[0]), int(data.target[0]), data.scores[0]
+        ('we found the music dreadful', 2, array([3, 9, 4, 5]))
+        >>> bool(data.sarcastic[0])  # 4 is a low score: meant as it is said
+        False
+
+    Chapter: notebooks/4_vision_and_modalities/20_cross_modal.ipynb
+    """
+    _check_digits(images, labels)
+    is_high = labels >= 5
+    if is_high.all() or not is_high.any():
+        raise ValueError(
+            f"all labels are {'5 or more' if is_high.all() else 'below 5'}; expected low and high "
+            "scores. Were the images sorted by label before they were split?"
+        )
+    check_size("count", count), check_probability("missing", missing)
+    if check_size("cells", cells, least=2) > len(_SUBJECTS):
+        raise ValueError(f"cells is {cells}; expected at most {len(_SUBJECTS)}: {_SUBJECTS}.")
+    if noise < 0:
+        raise ValueError(f"noise is {noise}; expected a standard deviation, at least 0.")
+    combination, row = rng.permutation(count) % 4, np.arange(count)
+    praise, high = combination >= 2, combination % 2 == 1
+    target = rng.integers(cells, size=count)
+    chosen = rng.integers(len(images), size=(count, cells))
+    low_or_high = [rng.choice(np.flatnonzero(is_high == half), count) for half in (False, True)]
+    chosen[row, target] = np.where(high, low_or_high[1], low_or_high[0])
+    pictures = images[chosen] + noise * rng.normal(size=(count, cells, *images.shape[1:]))
+    lacks = np.where(rng.random(count) < missing, rng.integers(2, size=count), -1)
+    pictures[lacks == 0] = 0
+    phrases = []
+    for lacking, good, cell in zip(lacks, praise.astype(int), target):
+        filled = {"SUBJECT": _SUBJECTS[cell], "OPINION": str(rng.choice(_OPINIONS[good]))}
+        phrase = _PHRASES[rng.integers(len(_PHRASES))]
+        phrases.append(() if lacking == 1 else tuple(filled.get(word, word) for word in phrase))
+    return Remarks(pictures, phrases, praise != high, praise, high, target, labels[chosen])
+
+
+def _check_digits(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Check labels and images, and return which digits there are."""
+    if images.ndim != 3 or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"images have shape {images.shape} and labels {labels.shape}; expected (given, height, "
+            "width) and (given,). Was only one of them split?"
+        )
+    classes = np.unique(labels)
+    if not len(classes) or classes[0] < 0 or classes[-1] > 9:
+        raise ValueError(f"labels are {classes}; expected digits, 0 to 9, at least one.")
+    return classes

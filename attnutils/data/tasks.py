@@ -7,7 +7,18 @@ from jaxtyping import Float, Int
 
 from attnutils.shapes import check_size
 
-__all__ = ["Needle", "Recall", "associative_recall", "needle"]
+__all__ = [
+    "Induction",
+    "Needle",
+    "Recall",
+    "Rewritten",
+    "associative_recall",
+    "copy",
+    "induction",
+    "needle",
+    "reverse",
+    "sort",
+]
 
 
 class Needle(NamedTuple):
@@ -95,6 +106,160 @@ def associative_recall(
     values = rng.integers(symbols, size=(batch, pairs))
     target, row = rng.integers(pairs, size=batch), np.arange(batch)
     return Recall(keys, values, keys[row, target], values[row, target], target)
+
+
+class Rewritten(NamedTuple):
+    """Sequences, the same symbols in another order, and where each came from.
+
+    Attributes:
+        source: symbols, drawn at random; they may repeat.
+        target: the sequence to produce.
+        alignment: ``target[i, j] == source[i, alignment[i, j]]``; each position once.
+    """
+
+    source: Int[np.ndarray, "batch length"]
+    target: Int[np.ndarray, "batch length"]
+    alignment: Int[np.ndarray, "batch length"]
+
+
+def copy(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
+    """Say the sequence again: the right attention is the diagonal.
+
+    Guessing scores 1/symbols a position.
+
+    Args:
+        rng: draws the symbols.
+        batch: number of sequences.
+        length: symbols in each.
+        symbols: size of the alphabet, from 0.
+    Returns:
+        source, target and alignment, all ``(batch, length)``.
+    Raises:
+        ValueError: a size below 1.
+    Example:
+        >>> task = copy(np.random.default_rng(0), batch=1, length=4, symbols=10)
+        >>> task.target
+        array([[8, 6, 5, 2]])
+        >>> task.alignment
+        array([[0, 1, 2, 3]])
+
+    Source: the task goes back to Graves et al. (2014), section 4.1, there with vectors of bits.
+    Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
+    """
+    source = _symbols(rng, batch, length, symbols)
+    return _rewritten(source, np.broadcast_to(np.arange(length), source.shape).copy())
+
+
+def reverse(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
+    """Say the sequence backward: the right attention is the anti-diagonal.
+
+    Guessing scores 1/symbols a position.
+
+    Args:
+        rng: draws the symbols.
+        batch: number of sequences.
+        length: symbols in each.
+        symbols: size of the alphabet, from 0.
+    Returns:
+        source, target and alignment, all ``(batch, length)``.
+    Raises:
+        ValueError: a size below 1.
+    Example:
+        >>> task = reverse(np.random.default_rng(0), batch=1, length=4, symbols=10)
+        >>> task.source, task.target
+        (array([[8, 6, 5, 2]]), array([[2, 5, 6, 8]]))
+
+    Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
+    """
+    source = _symbols(rng, batch, length, symbols)
+    return _rewritten(source, np.broadcast_to(np.arange(length)[::-1], source.shape).copy())
+
+
+def sort(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
+    """Say the symbols from the smallest to the largest: the right attention depends on content.
+
+    Equal symbols keep their order in ``alignment``; weight on any of them gives the same answer.
+    Guessing scores more than 1/symbols, since early positions hold small symbols.
+
+    Args:
+        rng: draws the symbols.
+        batch: number of sequences.
+        length: symbols in each.
+        symbols: size of the alphabet, from 0.
+    Returns:
+        source, target and alignment, all ``(batch, length)``.
+    Raises:
+        ValueError: a size below 1.
+    Example:
+        >>> task = sort(np.random.default_rng(0), batch=1, length=4, symbols=10)
+        >>> task.source, task.target, task.alignment
+        (array([[8, 6, 5, 2]]), array([[2, 5, 6, 8]]), array([[3, 2, 1, 0]]))
+
+    Chapter: notebooks/5_transformer/22_self_attention.ipynb
+    """
+    source = _symbols(rng, batch, length, symbols)
+    return _rewritten(source, source.argsort(-1, kind="stable"))
+
+
+class Induction(NamedTuple):
+    """Sequences that end on a symbol seen before; see ``induction``.
+
+    Attributes:
+        tokens: the sequences; the last symbol of each occurs once before.
+        answer: what followed it there.
+        target: the position of that answer, where an induction head looks.
+    """
+
+    tokens: Int[np.ndarray, "batch length"]
+    answer: Int[np.ndarray, " batch"]
+    target: Int[np.ndarray, " batch"]
+
+
+def induction(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Induction:
+    """A pair that begins again: … A B … A, and the question: what comes next?
+
+    A and its place are drawn anew for each sequence; everything else is drawn from the other
+    symbols, each equally likely. So counts of symbols and of pairs over any number of sequences
+    say nothing: they score chance, 1/(symbols − 1). What is in the sequence says a little: its most
+    frequent symbol is right somewhat more often.
+
+    Args:
+        rng: draws everything.
+        batch: number of sequences.
+        length: symbols in each, at least 3.
+        symbols: size of the alphabet, from 0; at least 3.
+    Returns:
+        tokens ``(batch, length)``; answer and its position, target, ``(batch,)``.
+    Raises:
+        ValueError: a size below those.
+    Example:
+        >>> task = induction(np.random.default_rng(0), batch=1, length=8, symbols=10)
+        >>> task.tokens
+        array([[4, 2, 2, 8, 0, 0, 1, 8]])
+        >>> task.answer, task.target
+        (array([0]), array([4]))
+
+    Source: Olsson et al. (2022), "In-context learning and induction heads".
+    Chapter: notebooks/6_models/29_gpt.ipynb
+    """
+    check_size("batch", batch), check_size("length", length, least=3)
+    check_size("symbols", symbols, least=3)
+    row = np.arange(batch)
+    repeated = rng.integers(symbols, size=batch)
+    target = rng.integers(1, length - 1, size=batch)
+    tokens = rng.integers(symbols - 1, size=(batch, length))
+    tokens += tokens >= repeated[:, None]  # every symbol but the repeated one
+    tokens[row, target - 1] = tokens[:, -1] = repeated
+    return Induction(tokens, tokens[row, target], target)
+
+
+def _symbols(rng: np.random.Generator, batch: int, length: int, symbols: int) -> np.ndarray:
+    check_size("batch", batch), check_size("length", length), check_size("symbols", symbols)
+    return rng.integers(symbols, size=(batch, length))
+
+
+def _rewritten(source: np.ndarray, alignment: np.ndarray) -> Rewritten:
+    return Rewritten(source, np.take_along_axis(source, alignment, -1), alignment)
 
 
 def _unit(x: np.ndarray) -> np.ndarray:
