@@ -85,7 +85,8 @@ def filter_top_p(logits: Float[Tensor, "*batch vocab"], p: float) -> Float[Tenso
     if not 0 < p <= 1:
         raise ValueError(f"p is {p}; expected a probability, 0 < p <= 1. Is it a percentage?")
     ordered, order = logits.sort(descending=True, stable=True)
-    probabilities = ordered.softmax(-1)
+    # in half precision a running sum would lose its small parts
+    probabilities = ordered.softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
     reached_before = probabilities.cumsum(-1) - probabilities >= p
     ordered = ordered.masked_fill(reached_before & (p < 1), float("-inf"))
     return torch.empty_like(logits).scatter_(-1, order, ordered)
@@ -116,7 +117,7 @@ def sampler(
     Source: Holtzman et al. (2020), section 3.
     Chapter: notebooks/5_transformer/27_decoding.ipynb
     """
-    if temperature <= 0:
+    if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; expected > 0. For 0 use greedy.")
     probe = torch.zeros(1)  # checks the other values now, not at the first token
 
@@ -158,7 +159,8 @@ def generate(
     Returns:
         The prompt and what follows, ``(batch, length + written)``.
     Raises:
-        ValueError: an empty prompt, a negative number of steps, or a state without cache.
+        ValueError: an empty prompt, a negative number of steps, a state without cache, or an end
+            outside the vocabulary.
     Example:
         >>> def next_number(tokens, state):
         ...     return torch.nn.functional.one_hot(tokens + 1, 9).float(), state
@@ -176,6 +178,7 @@ def generate(
     ended = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
     for _ in range(steps):
         logits, state = step(new, state) if cached else (step(written, None)[0], None)
+        _check_end(end, logits)
         token = choose(logits[:, -1])
         if end is not None:
             token = token.masked_fill(ended, end)
@@ -212,8 +215,10 @@ def beam_search(
         state: to start from, such as an encoded source; it is reordered in place.
     Returns:
         Tokens ``(batch, beams, length + written)``, best first; their scores ``(batch, beams)``.
+        There are fewer beams where fewer continuations exist, or some that score -inf.
     Raises:
-        ValueError: an empty prompt, fewer than one beam, a negative penalty or number of steps.
+        ValueError: an empty prompt, fewer than one beam, a negative penalty or number of steps, or
+            an end outside the vocabulary.
     Example:
         >>> def next_number(tokens, state):
         ...     return torch.nn.functional.one_hot(tokens + 1, 9).float(), state
@@ -234,6 +239,7 @@ def beam_search(
     lengths, ended = torch.zeros_like(total), torch.zeros_like(total, dtype=torch.bool)
     for _ in range(steps):
         logits, state = step(new, state)
+        _check_end(end, logits)
         logp = logits[:, -1].float().log_softmax(-1).unflatten(0, (batch, -1))
         only_end = torch.full_like(logp, float("-inf"))
         only_end[..., end] = 0.0  # an ended beam goes on with end at no cost
@@ -286,7 +292,8 @@ def speculative(
     Returns:
         Tokens ``(1, length + steps)`` and the share of drafted tokens that were accepted.
     Raises:
-        ValueError: an empty prompt, more than one row, or a size below 1.
+        ValueError: an empty prompt, more than one row, a size below 1, a draft with another
+            vocabulary, or a state that cannot be truncated.
     Example:
         >>> from attnutils.transformer import gpt
         >>> large, small = gpt(9, 8, 2, 2).eval(), gpt(9, 8, 2, 1).eval()
@@ -323,11 +330,17 @@ def speculative(
         p = probabilities(
             logits[0, -len(q) - 1 :]
         )  # after the last sure token and each drafted one
+        if p.shape[-1] != q[0].shape[-1]:
+            raise ValueError(
+                f"the draft has {q[0].shape[-1]} tokens but the large model {p.shape[-1]}; "
+                "expected the same vocabulary."
+            )
         drafted += len(q)
         for index, token in enumerate(guess[0, written.shape[1] :]):
             ratio = p[index, token] / q[index][token]
             if torch.rand((), generator=generator) >= ratio:
                 rest = (p[index] - q[index]).clamp(min=0)
+                rest = rest if rest.any() else p[index]  # p and q differed by rounding alone
                 written = torch.cat([written, draw(rest / rest.sum())[None]], dim=1)
                 break
             accepted += 1
@@ -351,4 +364,11 @@ def _check_prompt(prompt: Tensor, steps: int) -> None:
         raise ValueError(
             f"prompt has shape {tuple(prompt.shape)}; expected (batch, length) with at least one "
             "token. Does the start token stand in it?"
+        )
+
+
+def _check_end(end: int | None, logits: Tensor) -> None:
+    if end is not None and not 0 <= end < logits.shape[-1]:
+        raise ValueError(
+            f"end is {end}; expected a token of the vocabulary, 0 to {logits.shape[-1] - 1}."
         )

@@ -13,7 +13,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from attnutils.attention import additive_scores, attention, attention_weights, general_scores
+from attnutils.attention import (
+    additive_scores,
+    attention,
+    attention_weights,
+    dot_scores,
+    general_scores,
+)
 from attnutils.positions import Rotary
 from attnutils.shapes import check_bias, check_mask, check_probability, check_qkv, check_size
 
@@ -118,6 +124,9 @@ class DotProductAttention(AttentionCore):
 class AdditiveAttention(AttentionCore):
     r"""Bahdanau's scores, :math:`v^\top \tanh(W q_i + U k_j)`.
 
+    A decoder that asks step after step about the same keys projects them once, with
+    ``project_keys``, and then says ``keys_projected=True``.
+
     Args:
         query_dim: size of a query.
         key_dim: size of a key.
@@ -143,17 +152,32 @@ class AdditiveAttention(AttentionCore):
         self.key = nn.Linear(check_size("key_dim", key_dim), hidden_dim, bias=False)
         self.v = nn.Parameter(torch.empty(hidden_dim).uniform_(-1, 1) * hidden_dim**-0.5)
 
-    def weights(self, q, k, *, mask=None, causal=False, bias=None):
+    def project_keys(
+        self, k: Float[Tensor, "*c key key_dim"]
+    ) -> Float[Tensor, "*c key hidden_dim"]:
+        """U k, to be computed once for many queries."""
+        return self.key(k)
+
+    def weights(self, q, k, *, mask=None, causal=False, bias=None, keys_projected=False):
         """Weights of each query over the keys; memory query times key times hidden_dim."""
 
         def score(q: Tensor, k: Tensor) -> Tensor:
-            return additive_scores(self.query(q), self.key(k), self.v)
+            return additive_scores(self.query(q), k if keys_projected else self.key(k), self.v)
 
         return attention_weights(q, k, mask=mask, causal=causal, bias=bias, score=score)
+
+    def forward(self, q, k, v, *, mask=None, causal=False, bias=None, keys_projected=False):
+        """One weighted sum of values per query; k may be projected already."""
+        check_qkv(q, k, v, same_dim=False)
+        options = {"mask": mask, "causal": causal, "bias": bias, "keys_projected": keys_projected}
+        return F.dropout(self.weights(q, k, **options), self.dropout, self.training) @ v
 
 
 class GeneralAttention(AttentionCore):
     r"""Luong's bilinear scores, :math:`q_i^\top W k_j`.
+
+    As in ``AdditiveAttention``, the keys' side :math:`W k_j` can be projected once for many
+    queries.
 
     Args:
         query_dim: size of a query.
@@ -176,13 +200,23 @@ class GeneralAttention(AttentionCore):
         self.weight = nn.Parameter(torch.empty(query_dim, key_dim))
         nn.init.xavier_uniform_(self.weight)
 
-    def weights(self, q, k, *, mask=None, causal=False, bias=None):
+    def project_keys(self, k: Float[Tensor, "*c key key_dim"]) -> Float[Tensor, "*c key query_dim"]:
+        """W k, to be computed once for many queries."""
+        return k @ self.weight.mT
+
+    def weights(self, q, k, *, mask=None, causal=False, bias=None, keys_projected=False):
         """Weights of each query over the keys."""
 
         def score(q: Tensor, k: Tensor) -> Tensor:
-            return general_scores(q, k, self.weight)
+            return dot_scores(q, k) if keys_projected else general_scores(q, k, self.weight)
 
         return attention_weights(q, k, mask=mask, causal=causal, bias=bias, score=score)
+
+    def forward(self, q, k, v, *, mask=None, causal=False, bias=None, keys_projected=False):
+        """One weighted sum of values per query; k may be projected already."""
+        check_qkv(q, k, v, same_dim=False)
+        options = {"mask": mask, "causal": causal, "bias": bias, "keys_projected": keys_projected}
+        return F.dropout(self.weights(q, k, **options), self.dropout, self.training) @ v
 
 
 class KVCache:
