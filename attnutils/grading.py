@@ -271,7 +271,7 @@ def _describe(case: tuple) -> str:
 
 def _flat(x: Any) -> list[np.ndarray]:
     """The arrays in an answer: one, or several in a tuple or list."""
-    if isinstance(x, tuple | list) and any(hasattr(item, "shape") for item in x):
+    if isinstance(x, tuple | list) and any(getattr(item, "ndim", 0) for item in x):
         return [array for item in x for array in _flat(item)]
     if hasattr(x, "detach"):
         x = x.detach().cpu().numpy()
