@@ -38,7 +38,7 @@ def test_what_the_answer_raises_is_told_with_its_inputs():
     assert "raised ValueError" in verdict.message or not verdict.passed
     verdict = assess("attention", lambda q, k: q)
     assert "raised TypeError" in verdict.message
-    assert "called with ndarray (4, 4), ndarray (4, 4)" in verdict.message
+    assert "called with ndarray (5, 4), ndarray (5, 4)" in verdict.message
     assert "expected is my_attention(q (n, d)" in verdict.message
 
 

@@ -153,8 +153,8 @@ _ATTENTION = Exercise(
     signature="my_attention(q (n, d), k (m, d), v (m, value_dim)) -> (n, value_dim)",
     reference=attention,
     cases=lambda rng: [
-        _qkv(rng, n=4, m=4, d=4, value_dim=4),
-        _qkv(rng, n=4, m=4, d=9, value_dim=3),
+        _qkv(rng, n=5, m=5, d=4, value_dim=4),
+        _qkv(rng, n=5, m=5, d=9, value_dim=3),
     ],
     variants=(
         Variant(
