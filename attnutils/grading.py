@@ -264,9 +264,12 @@ def _find(id: str, among: dict[str, Any], what: str) -> Any:
 
 
 def _describe(case: tuple) -> str:
-    return ", ".join(
-        f"{type(x).__name__} {tuple(x.shape)}" if hasattr(x, "shape") else repr(x) for x in case
-    )
+    def describe(x: Any) -> str:
+        if hasattr(x, "in_features"):
+            return f"{type(x).__name__}({x.in_features}, {x.out_features})"
+        return f"{type(x).__name__} {tuple(x.shape)}" if hasattr(x, "shape") else repr(x)
+
+    return ", ".join(map(describe, case))
 
 
 def _flat(x: Any) -> list[np.ndarray]:
