@@ -1,7 +1,8 @@
 """Attention as functions of torch tensors: scores, weights, and the fused kernel.
 
-``attention_weights`` shows every step; ``attention`` computes the same output without ever holding
-the weights. The functions follow the dtype and device of their inputs.
+``attention_weights`` shows every step; ``attention`` leaves the same computation to PyTorch. Where
+a fused kernel fits, it never holds the weights: on the processor for four axes, equal batch axes,
+values as wide as keys, and no dropout. The functions follow the dtype and device of their inputs.
 """
 
 from collections.abc import Callable
@@ -71,7 +72,7 @@ def dot_scores(
         >>> dot_scores(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
         tensor([[11.,  2.]])
 
-    Source: Luong et al. (2015), equation 8, "dot".
+    Source: Luong et al. (2015), section 3.1, "dot".
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
     check_qkv(q, k)
@@ -97,7 +98,7 @@ def general_scores(
         >>> general_scores(torch.ones(1, 2), torch.ones(1, 1), torch.tensor([[1.0], [2.0]]))
         tensor([[3.]])
 
-    Source: Luong et al. (2015), equation 8, "general".
+    Source: Luong et al. (2015), section 3.1, "general".
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
     check_qkv(q, k, same_dim=False)
@@ -178,15 +179,15 @@ def attention_weights(
     scale: float | None = None,
     score: Callable[[Tensor, Tensor], Tensor] = dot_scores,
 ) -> Float[Tensor, "*d query key"]:
-    r"""Weights of attention, :math:`\mathrm{softmax}(c \cdot \mathrm{score}(q, k) + b)`.
+    """Weights of attention, ``softmax(scale * score(q, k) + bias)``.
 
     Args:
         q: queries.
         k: keys.
         mask: True = may attend, broadcastable to the scores.
         causal: also hide what comes after each query (aligned to the lower right).
-        bias: b, added to the scaled scores, broadcastable to them.
-        scale: c; default 1/sqrt(head_dim) for ``dot_scores``, 1 for any other score.
+        bias: added to the scaled scores, broadcastable to them.
+        scale: default 1/sqrt(head_dim) for ``dot_scores``, 1 for any other score.
         score: function of q and k; bind parameters with ``functools.partial``.
     Returns:
         Weights ``(*batch, query, key)``; a row with nothing allowed is zero.

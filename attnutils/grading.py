@@ -264,14 +264,17 @@ def _find(id: str, among: dict[str, Any], what: str) -> Any:
 
 
 def _describe(case: tuple) -> str:
-    return ", ".join(
-        f"{type(x).__name__} {tuple(x.shape)}" if hasattr(x, "shape") else repr(x) for x in case
-    )
+    def describe(x: Any) -> str:
+        if hasattr(x, "in_features"):
+            return f"{type(x).__name__}({x.in_features}, {x.out_features})"
+        return f"{type(x).__name__} {tuple(x.shape)}" if hasattr(x, "shape") else repr(x)
+
+    return ", ".join(map(describe, case))
 
 
 def _flat(x: Any) -> list[np.ndarray]:
     """The arrays in an answer: one, or several in a tuple or list."""
-    if isinstance(x, tuple | list) and any(hasattr(item, "shape") for item in x):
+    if isinstance(x, tuple | list) and any(getattr(item, "ndim", 0) for item in x):
         return [array for item in x for array in _flat(item)]
     if hasattr(x, "detach"):
         x = x.detach().cpu().numpy()

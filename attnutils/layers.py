@@ -190,7 +190,7 @@ class GeneralAttention(AttentionCore):
         >>> core.weights(torch.randn(2, 1, 6), torch.randn(2, 5, 8)).shape
         torch.Size([2, 1, 5])
 
-    Source: Luong et al. (2015), equation 8, "general".
+    Source: Luong et al. (2015), section 3.1, "general".
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
 

@@ -168,7 +168,7 @@ def dot_scores(
         >>> dot_scores(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
         array([[11.,  2.]])
 
-    Source: Luong et al. (2015), equation 8, "dot".
+    Source: Luong et al. (2015), section 3.1, "dot".
     Chapter: notebooks/2_mechanism/06_numpy_attention.ipynb
     """
     check_qkv(q, k)
@@ -194,7 +194,7 @@ def general_scores(
         >>> general_scores(np.array([[1.0, 2.0]]), np.array([[3.0]]), np.array([[1.0], [1.0]]))
         array([[9.]])
 
-    Source: Luong et al. (2015), equation 8, "general".
+    Source: Luong et al. (2015), section 3.1, "general".
     Chapter: notebooks/2_mechanism/06_numpy_attention.ipynb
     """
     check_qkv(q, k, same_dim=False)
@@ -284,15 +284,15 @@ def attention_weights(
     scale: float | None = None,
     score: Callable[[Array, Array], Array] = dot_scores,
 ) -> Float[Array, "*d query key"]:
-    r"""Weights of attention, :math:`A = \mathrm{softmax}(c \cdot \mathrm{score}(q, k) + b)`.
+    """Weights of attention, ``softmax(scale * score(q, k) + bias)``.
 
     Args:
         q: queries.
         k: keys.
         mask: True = may attend, broadcastable to the scores.
         causal: also hide what comes after each query (aligned to the lower right).
-        bias: b, added to the scaled scores.
-        scale: c; default 1/sqrt(dim) for dot products, 1 for any other score.
+        bias: added to the scaled scores.
+        scale: default 1/sqrt(dim) for dot products, 1 for any other score.
         score: function of q and k.
     Returns:
         Weights ``(*batch, query, key)``.

@@ -29,12 +29,16 @@ def test_unknown_mistakes_get_shapes_or_distances():
         assert message in verdict.message
 
 
+def test_a_list_of_numbers_is_one_array():
+    assert assess("weighted-sum", lambda w, v: list(w @ v)).passed
+
+
 def test_what_the_answer_raises_is_told_with_its_inputs():
     verdict = assess("attention", lambda q, k, v: q @ k)
     assert "raised ValueError" in verdict.message or not verdict.passed
     verdict = assess("attention", lambda q, k: q)
     assert "raised TypeError" in verdict.message
-    assert "called with ndarray (4, 4), ndarray (4, 4)" in verdict.message
+    assert "called with ndarray (5, 4), ndarray (5, 4)" in verdict.message
     assert "expected is my_attention(q (n, d)" in verdict.message
 
 

@@ -208,29 +208,32 @@ def part_3_map() -> Figure:
 
 
 def running_example() -> Figure:
-    """Draw how *they* looks at five words: weights, values, and the weighted sum."""
+    """Draw how *they* looks at five words: keys, weights, values, and the weighted sum."""
     words = ("cats", "sleep", "because", "they", "hunt")
+    keys = ("noun,\nbefore", "verb,\nbefore", "other,\nbefore", "pronoun,\nhere", "verb,\nafter")
     k = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, -1]])
     v = np.array([[4, 0], [0, 4], [0, 0], [0, 0], [0, 4]])
     q = 2 * np.log(2) * np.array([2, 1, 0, 1])
     weights = np.exp(k @ q / 2) / np.exp(k @ q / 2).sum()
     output = weights @ v
 
-    figure, axes = canvas(5.8, 3.75)
+    figure, axes = canvas(5.8, 4.2)
     columns = 1.05 + 1.02 * np.arange(5)
     middle = columns[2]
-    box(axes, middle, 3.5, 3.5, 0.36, facecolor=ORANGE, edgecolor=ORANGE)
-    write(axes, middle, 3.5, "they asks: a noun, before me?", 11.5)
-    for x, word, weight, value in zip(columns, words, weights, v):
+    box(axes, middle, 3.95, 3.5, 0.36, facecolor=ORANGE, edgecolor=ORANGE)
+    write(axes, middle, 3.95, "“they” asks: a noun, before me?", 11.5)
+    for x, word, key, weight, value in zip(columns, words, keys, weights, v):
         look_at = {"linewidth": 22 * weight, "solid_capstyle": "butt", "zorder": 1}
-        axes.plot((middle, x), (3.32, 2.6), color=ORANGE, **look_at)
-        box(axes, x, 2.44, 0.92, 0.34, edgecolor=BLACK)
-        write(axes, x, 2.44, word, 11.5)
+        axes.plot((middle, x), (3.77, 3.08), color=ORANGE, **look_at)
+        box(axes, x, 2.92, 0.92, 0.34, edgecolor=BLACK)
+        write(axes, x, 2.92, word, 11.5)
+        write(axes, x, 2.5, key)
         axes.add_patch(Rectangle((x - 0.3, 1.45), 0.6, weight, color=BLUE))
         share = Fraction(weight).limit_denominator(16)
         write(axes, x, 1.5 + weight, str(share), 11.5, va="bottom")
         write(axes, x, 1.08, f"({value[0]}, {value[1]})", 11.5)
     axes.plot((0.55, 5.65), (1.45, 1.45), color=GRAY, linewidth=0.8)
+    write(axes, 0.03, 2.5, "key", color=VERMILLION, ha="left")
     write(axes, 0.03, 1.62, "weight", color=BLUE, ha="left")
     write(axes, 0.03, 1.08, "value", color=GREEN, ha="left")
     write(axes, middle - 0.15, 0.74, "value = (gender, action)", ha="right")

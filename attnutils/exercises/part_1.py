@@ -41,6 +41,12 @@ EXERCISES = (
                 "so nothing is left to divide by (did you use .mean instead of .sum?).",
             ),
             Variant(
+                "softmax over the weights",
+                lambda weights, values: np.exp(weights) / np.exp(weights).sum() @ values,
+                "You pass the weights through another softmax, which evens them out: they are "
+                "weights already.",
+            ),
+            Variant(
                 "not summed",
                 lambda weights, values: weights[:, None] * values,
                 "You weight the rows but do not add them up: the output should have one axis less.",

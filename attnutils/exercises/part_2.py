@@ -39,6 +39,12 @@ _STABLE_SOFTMAX = Exercise(
             "row first.",
         ),
         Variant(
+            "clips the scores",
+            lambda scores: _naive_softmax(np.clip(scores, -700, 700)),
+            "Clipping keeps exp finite but makes all scores beyond the limit equal: subtract the "
+            "largest score of each row instead, which changes nothing.",
+        ),
+        Variant(
             "wrong axis",
             lambda scores: softmax(scores, axis=0),
             "Your columns sum to one; the rows should. Reduce over axis=-1.",
@@ -82,7 +88,7 @@ _STABLE_SOFTMAX = Exercise(
 _SOFTMAX_BACKWARD = Exercise(
     id="softmax-backward",
     chapter="04",
-    signature="softmax_backward(weights (rows, columns), grad (rows, columns)) -> (rows, columns)",
+    signature="my_backward(weights (rows, columns), grad (rows, columns)) -> (rows, columns)",
     reference=softmax_backward,
     cases=lambda rng: [
         (softmax(rng.normal(size=shape)), rng.normal(size=shape)) for shape in [(3, 3), (2, 5)]
@@ -147,8 +153,8 @@ _ATTENTION = Exercise(
     signature="my_attention(q (n, d), k (m, d), v (m, value_dim)) -> (n, value_dim)",
     reference=attention,
     cases=lambda rng: [
-        _qkv(rng, n=4, m=4, d=4, value_dim=4),
-        _qkv(rng, n=4, m=4, d=9, value_dim=3),
+        _qkv(rng, n=5, m=5, d=4, value_dim=4),
+        _qkv(rng, n=5, m=5, d=9, value_dim=3),
     ],
     variants=(
         Variant(

@@ -23,6 +23,12 @@ def _mask_after_softmax(x, lengths, query, key, value):
     return attention_weights(query(x), key(x)) * _keys_allowed(x, lengths) @ value(x)
 
 
+def _zero_scores(q, k, x, lengths):
+    """Weights whose masked scores are 0 instead of -inf."""
+    scores = q @ k.mT * q.shape[-1] ** -0.5
+    return scores.masked_fill(~_keys_allowed(x, lengths), 0.0).softmax(-1)
+
+
 def _masks_queries(x, lengths, query, key, value):
     return attention(
         query(x), key(x), value(x), mask=_keys_allowed(x, lengths).mT.expand(-1, -1, 4)
@@ -65,6 +71,14 @@ _ATTENTION_LAYER = Exercise(
             _mask_after_softmax,
             "You hide the padding after the softmax: the weights of a short sequence no longer sum "
             "to one. Hide the scores, before it.",
+        ),
+        Variant(
+            "masked scores set to zero",
+            lambda x, lengths, query, key, value: (
+                _zero_scores(query(x), key(x), x, lengths) @ value(x)
+            ),
+            "You set the scores of the padding to 0, but e⁰ = 1 is a share like any other: "
+            "set them to -inf.",
         ),
         Variant(
             "inverted mask",
@@ -150,6 +164,20 @@ _POOLING_QUERY = Exercise(
             "no mask",
             lambda x, lengths, query: _pool(x, torch.full_like(lengths, x.shape[1]), query),
             "The padding is pooled, too: lengths is not used.",
+        ),
+        Variant(
+            "masked scores set to zero",
+            lambda x, lengths, query: (_zero_scores(query[None], x, x, lengths) @ x)[:, 0],
+            "You set the scores of the padding to 0, but e⁰ = 1 is a share like any other: "
+            "set them to -inf.",
+        ),
+        Variant(
+            "mask after the softmax",
+            lambda x, lengths, query: (
+                attention_weights(query.expand(len(x), 1, -1), x) * _keys_allowed(x, lengths) @ x
+            )[:, 0],
+            "You hide the padding after the softmax: the weights of a short sequence no longer sum "
+            "to one. Hide the scores, before it.",
         ),
         Variant(
             "mean pooling",

