@@ -87,6 +87,10 @@ new: setup ## PART=2_mechanism NAME=05_scores: a chapter from the template
 stamp: setup ## URL=https://…: the repository's address, into _config.yml and each chapter's first cell
 	@$(BIN)/python tools/stamp.py "$(URL)"
 
+.PHONY: bench
+bench: setup ## speed and memory beside what a user would pick instead: one table of ratios
+	@$(BIN)/python benchmarks/attention.py
+
 .PHONY: format
 format: setup ## mend the style of the Python files (notebooks are left alone)
 	$(BIN)/ruff check --fix --extend-exclude '*.ipynb' .

@@ -342,7 +342,8 @@ class MultiHeadAttention(nn.Module):
         bias: whether the projections have one.
         core: any ``AttentionCore``; default ``DotProductAttention()``.
         rotary: turns queries and keys by their positions; self-attention only.
-        qk_norm: makes from ``head_dim`` a norm for queries and one for keys, as ``nn.RMSNorm`` does.
+        qk_norm: makes from ``head_dim`` a norm for queries and one for keys, such as
+            ``nn.RMSNorm``.
     Raises:
         ValueError: sizes that are no whole numbers or do not divide each other.
     Example:

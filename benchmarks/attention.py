@@ -96,7 +96,8 @@ def layer_rows():
         yield (f"MultiHeadAttention forward, {n}", "nn.MultiheadAttention(need_weights=False)",
                ratio(forward(partial(ours, x)), forward(plain)), bounds.get(n))  # fmt: skip
         yield (f"forward, {n}", "nn.MultiheadAttention with weights",
-               ratio(forward(partial(ours, x)), forward(partial(torchs, x, x, x))), None)  # fmt: skip
+               ratio(forward(partial(ours, x)),
+                     forward(partial(torchs, x, x, x))), None)  # fmt: skip
         yield (f"forward, {n}", "x-transformers with flash",
                ratio(forward(partial(ours, x)), forward(partial(flash, x))), 1.05)  # fmt: skip
         grad = x.clone().requires_grad_()
@@ -147,7 +148,8 @@ def family_rows():
     theirs = GPT2Attention(config, layer_idx=0).eval()
     ours = MultiHeadAttention(DIM, HEADS).eval()
     yield (f"causal forward, {n}", "transformers' GPT-2 attention (sdpa)",
-           ratio(forward(partial(ours, x, causal=True)), forward(partial(theirs, x))), None)  # fmt: skip
+           ratio(forward(partial(ours, x, causal=True)),
+                 forward(partial(theirs, x))), None)  # fmt: skip
     config = LlamaConfig(hidden_size=DIM, num_attention_heads=HEADS, num_key_value_heads=2,
                          attn_implementation="sdpa")  # fmt: skip
     theirs = LlamaAttention(config, layer_idx=0).eval()
