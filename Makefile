@@ -55,7 +55,7 @@ check: setup ## fast tests: style, imports, the package and its examples, the bo
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
-	$(BIN)/pytest --quiet --cov --cov-report=term
+	$(BIN)/pytest --quiet -n 2 --dist loadfile --cov --cov-report=term
 
 # Outputs are those of Python 3.11; on later versions only the chapters' own asserts must hold.
 NBVAL = $(shell $(BIN)/python -c 'import sys; print("--nbval" if sys.version_info[:2] == (3, 11) else "--nbval-lax")')

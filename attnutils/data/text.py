@@ -329,7 +329,7 @@ class Vocabulary:
         unknown: give any other word the number 3; if False, refuse it.
     Attributes:
         words: word of each number.
-        pad, bos, eos, unk: 0, 1, 2, 3.
+        pad: 0; then bos 1, eos 2 and unk 3.
     Raises:
         ValueError: no words, ``least`` below 1, or one string in place of a sequence of words.
     Example:
