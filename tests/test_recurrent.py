@@ -517,7 +517,11 @@ def test_pools_by_hand():
     assert last_pool(x, mask=torch.tensor([[True, False, False]])).tolist() == [[1.0, -2.0]]
 
 
-@pytest.mark.parametrize("pool", [mean_pool, max_pool, last_pool, AttentionPooling(4)], ids=str)
+@pytest.mark.parametrize(
+    "pool",
+    [mean_pool, max_pool, last_pool, AttentionPooling(4)],
+    ids=["mean", "max", "last", "attention"],
+)
 def test_an_empty_row_is_zero_in_value_and_gradient(rng, pool):
     x = torch.randn(3, 5, 4, requires_grad=True)
     mask = padding_mask(torch.tensor([0, 5, 2]), 5)
