@@ -25,6 +25,8 @@ export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
 export JUPYTER_PREFER_ENV_PATH := 1
 export JUPYTER_PLATFORM_DIRS := 1
 unexport MPLBACKEND PYTHONPATH ATTNUTILS_SEED
+# Those of them that slow the machine down, which `make bench` takes away.
+PINS := ATEN_CPU_CAPABILITY ONEDNN_MAX_CPU_ISA OPENBLAS_CORETYPE MKL_CBWR NPY_DISABLE_CPU_FEATURES
 
 .PHONY: help
 help: ## this list
@@ -89,7 +91,7 @@ stamp: setup ## URL=https://…: the repository's address, into _config.yml and 
 
 .PHONY: bench
 bench: setup ## speed and memory beside what a user would pick instead: one table of ratios
-	@$(BIN)/python benchmarks/attention.py
+	@env $(addprefix -u ,$(PINS)) $(BIN)/python benchmarks/attention.py
 
 .PHONY: format
 format: setup ## mend the style of the Python files (notebooks are left alone)
