@@ -187,7 +187,7 @@ def gradients_flow(module: Any) -> None:
 class Claim:
     """A claim that held: what was measured and the bounds it was held to.
 
-    Attributes:
+    Args:
         id: chapter number and a slug.
         value: what was measured.
         at_least, at_most: bounds; None is no bound.

@@ -159,10 +159,11 @@ def assess(id: str, answer: Callable) -> Verdict:
             f"grade({id!r}, …) got a {type(answer).__name__}; expected the function itself. "
             "Is it called already? Pass it without parentheses."
         )
-    cases, outputs = exercise.cases(np.random.default_rng(0)), []
+    cases, outputs, careless = exercise.cases(np.random.default_rng(0)), [], ""
     for case in cases:
+        given = copy.deepcopy(case)
         try:
-            got = _call(answer, case)
+            got = _call(answer, given)
         except Exception as error:  # whatever a learner's function raises becomes an answer
             told = f"your function raised {type(error).__name__}: {error}\n{_where(error)}"
             called = f"It was called with {_describe(case)}; expected is {exercise.signature}."
@@ -173,14 +174,18 @@ def assess(id: str, answer: Callable) -> Verdict:
         if got is None:
             return Verdict(False, "your function returned None. Is a `return` missing?")
         outputs.append(got)
+        careless = careless or _careless(
+            case, given, got, _call(exercise.reference, copy.deepcopy(case))
+        )
 
     def differing(function: Callable) -> list[tuple]:
-        compared = [(case, got, _call(function, case)) for case, got in zip(cases, outputs)]
+        answers = (_call(function, copy.deepcopy(case)) for case in cases)
+        compared = zip(cases, outputs, answers)
         return [x for x in compared if not _same(x[1], x[2], exercise.tolerance)]
 
     wrong = differing(exercise.reference)
     if not wrong:
-        return Verdict(True, "correct.")
+        return Verdict(not careless, careless or "correct.")
     for variant in exercise.variants:
         if not differing(variant.function):
             return Verdict(False, f"not yet. {variant.diagnosis}", variant.name)
@@ -292,7 +297,20 @@ def _find(id: str, among: dict[str, Any], what: str) -> Any:
 
 def _call(function: Callable, case: tuple) -> Any:
     with np.errstate(all="ignore"):  # an overflow is judged by what it returns
-        return function(*copy.deepcopy(case))
+        return function(*case)
+
+
+def _careless(case: tuple, given: tuple, got: Any, expected: Any) -> str:
+    """What is left to say of an answer whose numbers are right."""
+    for before, after in zip(case, given):
+        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
+            return (
+                "the numbers are right, but your function overwrites its argument of shape "
+                f"{before.shape}, which the caller may still need. Compute on a copy."
+            )
+    if isinstance(expected, np.ndarray) and expected.dtype == bool != np.asarray(got).dtype:
+        return f"the numbers are right, but their dtype is {np.asarray(got).dtype}; expected bool."
+    return ""
 
 
 def _where(error: Exception) -> str:

@@ -142,3 +142,15 @@ def test_without_torch_only_its_exercises_are_missing(monkeypatch):
     )
     with pytest.raises(ModuleNotFoundError, match="'x'"):
         grading._modules()
+
+
+def test_right_numbers_with_a_careless_function(monkeypatch):
+    def overwrites(q, k, v):
+        output = reference.attention(q, k, v)
+        q *= 0
+        return output
+
+    verdict = assess("attention", overwrites)
+    assert not verdict.passed and "overwrites its argument of shape" in verdict.message
+    verdict = assess("causal-mask", lambda query, key: 1.0 * reference.causal_mask(query, key))
+    assert not verdict.passed and "float64; expected bool" in verdict.message

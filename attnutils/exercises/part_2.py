@@ -954,7 +954,7 @@ PREDICTIONS = (
                 "The next die cannot be predicted, but it can be read: it is the one key too many.",
             ),
             "b": (
-                "a little more often: one of nine keys helps",
+                "a little more often: one of many keys helps",
                 "The keys do not share the weight equally. Training finds the one that is always "
                 "right and gives it all the weight.",
             ),
