@@ -11,9 +11,9 @@ LEDGER = Path(__file__).parents[1] / "claims.json"
 
 
 def number(value: float) -> str:
-    """Three significant digits, as the chapters print them; exponents as powers of ten."""
-    mantissa, _, exponent = f"{value:.3g}".partition("e")
-    return f"{mantissa} · 10<sup>{int(exponent)}</sup>" if exponent else mantissa
+    """Three significant digits, as the chapters print them, but large numbers in full."""
+    short = f"{value:.3g}"
+    return f"{float(short):,.0f}" if abs(value) >= 1000 else short
 
 
 def demanded(claim: dict) -> str:
@@ -38,7 +38,9 @@ def table(claims: dict[str, dict]) -> list[str]:
         f"| {name.partition('-')[2].replace('-', ' ')} | {demanded(claim)} | {measured(claim)} |"
         for name, claim in claims.items()
     ]
-    return ["| claim | must be | measured at three seeds |", "|---|---|---|", *rows, ""]
+    head = ["```{table}", ":width: 100%", ":widths: 40 25 35", ""]
+    head += ["| claim | must be | measured at three seeds |", "|---|---|---|"]
+    return [*head, *rows, "```", ""]
 
 
 class ClaimsLedger(SphinxDirective):
