@@ -78,8 +78,8 @@ run: setup ## NB=notebooks/…/04_softmax.ipynb: execute and store the outputs (
 	@$(BIN)/python tools/run.py $(NB)
 
 .PHONY: seeds
-seeds: setup ## every claim of every chapter at seeds 0, 1, 2; writes book/claims.json
-	@$(BIN)/python tools/seeds.py
+seeds: setup ## every claim of every chapter (or of NB=…) at seeds 0, 1, 2; writes book/claims.json
+	@$(BIN)/python tools/seeds.py $(NB)
 
 .PHONY: new
 new: setup ## PART=2_mechanism NAME=05_scores: a chapter from the template

@@ -258,12 +258,15 @@ def _label_ends(ax: Axes, x: float, ends: list[tuple[str, float, Any]]) -> None:
     height = ax.bbox.height
     pixels = [ax.transData.transform((x, y))[1] - ax.bbox.y0 for _, y, _ in ends]
     gap = 1.25 * plt.rcParams["font.size"] * ax.figure.dpi / 72
-    places, last = {}, -np.inf
-    for index in np.argsort(pixels, kind="stable"):
-        last = places[index] = max(float(np.clip(pixels[index], 0, height)), last + gap)
-    overflow = max(0.0, last - height) if places else 0.0
-    for index, (label, y, color) in enumerate(ends):
-        shift = (places[index] - overflow - pixels[index]) * 72 / ax.figure.dpi
+    order, places = np.argsort(pixels, kind="stable"), np.clip(pixels, 0, height)
+    for below, index in zip(order, order[1:]):  # apart, upwards
+        places[index] = max(places[index], places[below] + gap)
+    ceiling = height
+    for index in reversed(order):  # and back under the top
+        places[index] = min(places[index], ceiling)
+        ceiling = places[index] - gap
+    for (label, y, color), place, pixel in zip(ends, places, pixels):
+        shift = (place - pixel) * 72 / ax.figure.dpi
         ax.annotate(label, (x, y), (6, shift), textcoords="offset points", color=color,
                     va="center", annotation_clip=False)  # fmt: skip
 

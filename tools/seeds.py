@@ -1,5 +1,6 @@
 """Do the chapters' claims hold at other seeds? ``make seeds`` runs all and writes book/claims.json.
 
+``make seeds NB=notebooks/…`` runs only that chapter and leaves the others' lines as they are.
 Every chapter runs at ATTNUTILS_SEED 0, 1 and 2 with the reader's own code. It fails if a claim
 does not hold, if the seeds do not yield the same claims, or if a claim's value is the same at all
 seeds (then it tests nothing about chance) unless the chapter marks it deterministic. The ledger
@@ -88,10 +89,11 @@ def survey(path: Path) -> tuple[dict, list[str]]:
     return {"code": code_hash(notebooks[0]), "claims": claims}, problems
 
 
-def make_ledger() -> int:
-    """Run all chapters; write the ledger if nothing is wrong."""
-    ledger, problems = {}, []
-    for path in chapters():
+def make_ledger(only: list[Path]) -> int:
+    """Run these chapters, or all; write the ledger if nothing is wrong."""
+    names, problems = [path.stem for path in chapters()], []
+    ledger = json.loads(LEDGER.read_text(encoding="utf-8")) if only else {}
+    for path in only or chapters():
         ledger[path.stem], found = survey(path)
         problems += [f"{path.stem}: {line}" for line in found]
         print(
@@ -103,9 +105,10 @@ def make_ledger() -> int:
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
+    ledger = {name: ledger[name] for name in names if name in ledger}
     LEDGER.write_text(json.dumps(ledger, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(make_ledger())
+    sys.exit(make_ledger([Path(path).resolve() for path in sys.argv[1:]]))

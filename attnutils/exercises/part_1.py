@@ -176,6 +176,14 @@ EXERCISES = (
                 "that each query's weights sum to one.",
             ),
             Variant(
+                "divided by the sum of the whole table",
+                lambda q, k, v, bandwidth: (
+                    _closeness(q, k, bandwidth) / _closeness(q, k, bandwidth).sum() @ v
+                ),
+                "You divide by the sum over all queries and rows. Each query has weights of its "
+                "own: divide each row of the table by its own sum, with keepdims=True.",
+            ),
+            Variant(
                 "factor 1/2 forgotten",
                 lambda q, k, v, bandwidth: (
                     _normalized(_closeness(q, k, bandwidth / np.sqrt(2))) @ v
@@ -226,7 +234,7 @@ EXERCISES = (
                 "nobody left out",
                 lambda k, v, bandwidth: _normalized(_closeness(k, k, bandwidth)) @ v,
                 "Each row still answers its own question, with the largest weight of all: its "
-                "distance is zero. Hide the diagonal.",
+                "distance is zero. Hide the diagonal; a *score* of 0 does not, since e^0 = 1.",
             ),
             Variant(
                 "removed after the division",
@@ -235,6 +243,17 @@ EXERCISES = (
                 ),
                 "You set the diagonal of the weights to zero after dividing: what is left sums to "
                 "less than one. Remove it first, then divide.",
+            ),
+            Variant(
+                "normalized over the wrong axis",
+                lambda k, v, bandwidth: _normalized(_of_the_others(k, bandwidth), axis=0) @ v,
+                "Your weights sum to one down the columns. Each row asks a question: divide by "
+                "the sum over its own row.",
+            ),
+            Variant(
+                "factor 1/2 forgotten",
+                lambda k, v, bandwidth: _normalized(_of_the_others(k, bandwidth / np.sqrt(2))) @ v,
+                "Your kernel is e^(-u²) instead of e^(-u²/2): it is narrower by a factor √2.",
             ),
             Variant(
                 "divided by the rows",
@@ -479,8 +498,8 @@ PREDICTIONS = (
                 "one that looks more like a 3, say, than the 3 does.",
             ),
             "c": (
-                "the query about as often, for it knows what it wants; salience less often",
-                "Knowing what to look for does not protect from look-alikes, and their number "
+                "the query about as often, for it is told the digit; salience less often",
+                "Being told the digit does not protect from look-alikes, and their number "
                 "grows with the grid. Salience has no look-alikes here.",
             ),
         },

@@ -219,7 +219,330 @@ _POOLING_QUERY = Exercise(
     ),
 )
 
-EXERCISES = (_ATTENTION_LAYER, _POOLING_QUERY)
+# ----------------------------------------------------------------------------------- chapter 10
+
+
+def _back_through_time(states, U, grad, *, slope=None, matrix=None):
+    """Norms of the gradient by lag; ``slope`` is tanh's, of the states, the newest first."""
+    slope = 1 - states.flip(0) ** 2 if slope is None else slope
+    matrix = U.T if matrix is None else matrix
+    norms = []
+    for s in slope:
+        norms.append(grad.norm())
+        grad = grad * s @ matrix
+    return torch.stack(norms)
+
+
+def _previous_slope(states, U, grad):
+    before = torch.cat([torch.zeros_like(states[:1]), states[:-1]])
+    return _back_through_time(states, U, grad, slope=1 - before.flip(0) ** 2)
+
+
+def _starts_at_lag_one(states, U, grad):
+    grad = grad * (1 - states[-1] ** 2) @ U.T
+    return _previous_slope(states, U, grad)
+
+
+def _slope_after_the_product(states, U, grad):
+    norms = []
+    for h in states.flip(0):
+        norms.append(grad.norm())
+        grad = grad @ U.T * (1 - h**2)
+    return torch.stack(norms)
+
+
+_GRADIENT_BY_LAG = Exercise(
+    id="gradient-by-lag",
+    chapter="10",
+    signature="gradient_by_lag(states (length, hidden), U (hidden, hidden), grad (hidden,)) "
+    "-> norms (length,)",
+    reference=_back_through_time,
+    cases=lambda rng: [
+        (
+            torch.as_tensor(np.tanh(rng.normal(size=(4, 3)))),
+            torch.as_tensor(rng.normal(size=(3, 3))),
+            torch.as_tensor(rng.normal(size=3)),
+        )
+    ],
+    variants=(
+        Variant(
+            "without the slope of tanh",
+            lambda states, U, grad: _back_through_time(
+                states, U, grad, slope=torch.ones_like(states)
+            ),
+            "You go back through U but not through the tanh: its slope 1 - h² is missing.",
+        ),
+        Variant(
+            "U not transposed",
+            lambda states, U, grad: _back_through_time(states, U, grad, matrix=U),
+            "You multiply by U as on the way forward; on the way back it is U transposed.",
+        ),
+        Variant(
+            "slope of the step before",
+            _previous_slope,
+            "You use the slope at h_{t-1} where the tanh of step t needs that at h_t.",
+        ),
+        Variant(
+            "slope after the product",
+            _slope_after_the_product,
+            "You multiply by U first and by the slope of tanh afterwards. Forward, tanh comes "
+            "last; so on the way back it comes first.",
+        ),
+        Variant(
+            "oldest first",
+            lambda states, U, grad: _back_through_time(states, U, grad).flip(0),
+            "The norms are right but stand from the oldest to the newest: lag 0 comes first.",
+        ),
+        Variant(
+            "starts at lag 1",
+            _starts_at_lag_one,
+            "You start at lag 1: the first entry is the norm of grad itself.",
+        ),
+        Variant(
+            "squared norms",
+            lambda states, U, grad: _back_through_time(states, U, grad) ** 2,
+            "These are the squares of the norms: a root is missing.",
+        ),
+    ),
+    hints=(
+        "walk from the last state to the first and keep one vector, the gradient there; "
+        "note its norm before each step back.",
+        "one step back: through the tanh, then through the product with U.",
+        "for h in states.flip(0): append grad.norm(), then grad = grad * (1 - h**2) @ U.T.",
+    ),
+)
+
+
+def _gru_cell(x, h, W, U, b, a, *, order="rzn", candidate=None, blend=None):
+    x_gates = dict(zip(order, (x @ W + b).chunk(3, -1)))
+    h_gates = dict(zip(order, (h @ U + a).chunk(3, -1)))
+    r, z = ((x_gates[name] + h_gates[name]).sigmoid() for name in "rz")
+    if candidate is None:
+        n = torch.tanh(x_gates["n"] + r * h_gates["n"])
+    else:
+        n = candidate(x_gates["n"], h_gates["n"], r)
+    return (1 - z) * n + z * h if blend is None else blend(z, n, h)
+
+
+def _reset_before(x, h, W, U, b, a):
+    def candidate(x_n, h_n, r):
+        size = h.shape[-1]
+        return torch.tanh(x_n + (r * h) @ U[:, -size:] + a[-size:])
+
+    return _gru_cell(x, h, W, U, b, a, candidate=candidate)
+
+
+def _bias_outside(x, h, W, U, b, a):
+    def candidate(x_n, h_n, r):
+        bias = a[-h.shape[-1] :]
+        return torch.tanh(x_n + bias + r * (h_n - bias))
+
+    return _gru_cell(x, h, W, U, b, a, candidate=candidate)
+
+
+_GRU_CELL = Exercise(
+    id="gru-cell",
+    chapter="10",
+    signature="gru_cell(x (batch, input), h (batch, hidden), W (input, 3 hidden), "
+    "U (hidden, 3 hidden), b (3 hidden,), a (3 hidden,)) -> (batch, hidden)",
+    reference=_gru_cell,
+    cases=lambda rng: [
+        tuple(
+            torch.as_tensor(rng.normal(size=shape))
+            for shape in ((2, 3), (2, 4), (3, 12), (4, 12), (12,), (12,))
+        )
+    ],
+    variants=(
+        Variant(
+            "z the other way round",
+            lambda *given: _gru_cell(*given, blend=lambda z, n, h: z * n + (1 - z) * h),
+            "z and 1 - z are exchanged: here a z near 1 keeps the old state.",
+        ),
+        Variant(
+            "gates in the order z, r",
+            lambda *given: _gru_cell(*given, order="zrn"),
+            "You take the first block for z; the order is r, z, n.",
+        ),
+        Variant(
+            "no reset",
+            lambda *given: _gru_cell(*given, candidate=lambda x_n, h_n, r: torch.tanh(x_n + h_n)),
+            "The gate r is not used in the candidate.",
+        ),
+        Variant(
+            "reset before the product",
+            _reset_before,
+            "You apply r to the state before the product with U, as Cho et al. do; here it acts "
+            "on the product.",
+        ),
+        Variant(
+            "bias outside the reset",
+            _bias_outside,
+            "Your r leaves out the bias a of the candidate: it multiplies h U + a as a whole.",
+        ),
+        Variant(
+            "candidate by sigmoid",
+            lambda *given: _gru_cell(
+                *given, candidate=lambda x_n, h_n, r: torch.sigmoid(x_n + r * h_n)
+            ),
+            "The candidate has a sigmoid; it takes tanh, so that it can be negative.",
+        ),
+        Variant(
+            "only the candidate",
+            lambda *given: _gru_cell(*given, blend=lambda z, n, h: n),
+            "You return the candidate n; the new state is its blend with the old one.",
+        ),
+    ),
+    hints=(
+        "x @ W + b holds three blocks, h @ U + a three more: chunk(3, dim=-1).",
+        "the gates add their two blocks; in the candidate r multiplies the block from h first.",
+        "n = tanh(x_n + r * h_n); return (1 - z) * n + z * h.",
+    ),
+)
+
+# ----------------------------------------------------------------------------------- chapter 11
+
+
+def _shift_right(target: Tensor, bos: int) -> Tensor:
+    return torch.cat([torch.full_like(target[:, :1], bos), target[:, :-1]], dim=1)
+
+
+def _rolled(target, bos):
+    return target.roll(1, dims=1)
+
+
+def _shift_left(target, bos):
+    return torch.cat([target[:, 1:], torch.zeros_like(target[:, :1])], dim=1)
+
+
+_SHIFT_RIGHT = Exercise(
+    id="shift-right",
+    chapter="11",
+    signature="shift_right(target (batch, length), bos: int) -> (batch, length)",
+    reference=_shift_right,
+    cases=lambda rng: [(torch.tensor([[5, 9, 4, 2], [7, 2, 0, 0], [8, 6, 2, 0]]), 1)],
+    variants=(
+        Variant(
+            "not shifted",
+            lambda target, bos: target,
+            "You return the target as it is: the decoder would read the very word it has to "
+            "predict.",
+        ),
+        Variant(
+            "shifted left",
+            _shift_left,
+            "You shift to the left: the decoder would read the word after the one it has to "
+            "predict.",
+        ),
+        Variant(
+            "rolled around",
+            _rolled,
+            "The last token comes round to the front: put bos there instead.",
+        ),
+        Variant(
+            "one too long",
+            lambda target, bos: torch.cat([torch.full_like(target[:, :1], bos), target], dim=1),
+            "bos stands in front, but the last token is still there: what is read has as many "
+            "tokens as what is predicted.",
+        ),
+        Variant(
+            "overwrites the first word",
+            lambda target, bos: torch.cat(
+                [torch.full_like(target[:, :1], bos), target[:, 1:]], dim=1
+            ),
+            "bos stands in place of the first word and nothing has moved: from the second word on "
+            "the decoder reads what it has to predict.",
+        ),
+        Variant(
+            "moved down the batch",
+            lambda target, bos: torch.cat([torch.full_like(target[:1], bos), target[:-1]], dim=0),
+            "You shift along the batch: each sentence gets its neighbor's words. Use dim 1.",
+        ),
+    ),
+    hints=(
+        "before the first word the decoder reads bos; before the second, the first.",
+        "all but the last token of each row: target[:, :-1].",
+        "torch.full_like(target[:, :1], bos) is the column to put in front, with torch.cat.",
+    ),
+)
+
+
+def _token_losses(logits: Tensor, target: Tensor) -> Tensor:
+    return -logits.log_softmax(-1).gather(-1, target[..., None])[..., 0]  # (batch, length)
+
+
+def _real_loss(logits: Tensor, target: Tensor, padding: int) -> Tensor:
+    return _token_losses(logits, target)[target != padding].mean()
+
+
+def _mean_of_sentences(logits, target, padding):
+    real = target != padding
+    return ((_token_losses(logits, target) * real).sum(1) / real.sum(1)).mean()
+
+
+_LOSS_WITHOUT_PADDING = Exercise(
+    id="loss-without-padding",
+    chapter="11",
+    signature="loss(logits (batch, length, vocab), target (batch, length), padding: int) -> ()",
+    reference=_real_loss,
+    cases=lambda rng: [
+        (
+            torch.as_tensor(rng.normal(size=(3, 4, 6))),
+            torch.tensor([[5, 3, 4, 2], [3, 2, 0, 0], [4, 5, 2, 0]]),
+            0,
+        )
+    ],
+    variants=(
+        Variant(
+            "counts the padding",
+            lambda logits, target, padding: _token_losses(logits, target).mean(),
+            "The padding is counted like words: a model that predicts nothing but padding would "
+            "look good.",
+        ),
+        Variant(
+            "divides by all places",
+            lambda logits, target, padding: (
+                _token_losses(logits, target) * (target != padding)
+            ).mean(),
+            "The padding adds nothing, but you divide by its places, too: the loss falls where "
+            "there is more padding.",
+        ),
+        Variant(
+            "mean of the sentences",
+            _mean_of_sentences,
+            "You average each sentence and then the sentences: a word of a short sentence counts "
+            "more than one of a long sentence.",
+        ),
+        Variant(
+            "the sum",
+            lambda logits, target, padding: _token_losses(logits, target)[target != padding].sum(),
+            "Your loss is the sum over the real words: it grows with the batch. Take the mean.",
+        ),
+        Variant(
+            "bits",
+            lambda logits, target, padding: _real_loss(logits, target, padding) / np.log(2),
+            "Your loss is in bits; take the natural logarithm.",
+        ),
+        Variant(
+            "negative",
+            lambda logits, target, padding: -_real_loss(logits, target, padding),
+            "The sign is wrong: a loss is minus the logarithm of the probability.",
+        ),
+    ),
+    hints=(
+        "logits.log_softmax(-1) are the log-probabilities of all words.",
+        "gather picks those of the true words: .gather(-1, target[..., None])[..., 0].",
+        "target != padding is True at real words; index with it, then take the mean.",
+    ),
+)
+
+EXERCISES = (
+    _ATTENTION_LAYER,
+    _POOLING_QUERY,
+    _GRADIENT_BY_LAG,
+    _GRU_CELL,
+    _SHIFT_RIGHT,
+    _LOSS_WITHOUT_PADDING,
+)
 
 PREDICTIONS = (
     Prediction(
@@ -241,6 +564,30 @@ PREDICTIONS = (
                 "logistic regression: it wins on centered digits, and sees every pixel",
                 "A weight for each pixel has to know where the digit is. In the field the pixels "
                 "that matter are elsewhere each time.",
+            ),
+        },
+        answer="b",
+    ),
+    Prediction(
+        id="untrained-lstm",
+        chapter="10",
+        question="RNN, LSTM and GRU with 64 units, untrained, with the weights that PyTorch "
+        "draws. How much of the gradient is left 50 steps back?",
+        options={
+            "a": (
+                "the RNN loses it; LSTM and GRU keep most of it: they were made for that",
+                "The gates make it possible, no more. A gate is a number, and with small random "
+                "weights it is near 1/2: the cell halves at every step.",
+            ),
+            "b": (
+                "all three lose nearly all of it, more than a factor of a hundred million",
+                "Fresh gates are half open, so LSTM and GRU fade by about as much at each step "
+                "as the RNN.",
+            ),
+            "c": (
+                "the LSTM's grows, because its cell adds instead of multiplying",
+                "It adds new content to f times the old. What comes back along the cell is "
+                "multiplied by f, which is never above 1.",
             ),
         },
         answer="b",
