@@ -1,0 +1,28 @@
+// What the theme's scripts leave undone; each part says what that is. Loaded with `defer`, after them.
+
+// Search results opened from disk: their excerpts would be fetched, which a browser refuses there
+// with an error for each result. Without excerpts the results are a list of links.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+// Long formulas and wide tables scroll in their own box, which a keyboard reaches only if it can
+// have the focus; the theme does that for code and its own tables, and forgets what was folded.
+const scrolling = ".katex-display, .indextable, .genindextable, pre, .pst-scrollable-table-container, .cell_output > .output";
+const letScroll = () => {
+  for (const box of document.querySelectorAll(scrolling)) {
+    if (box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible") box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+};
+addEventListener("load", letScroll);
+addEventListener("resize", letScroll);
+document.addEventListener("toggle", letScroll, true);
+
+// Paper is white: a dark page is printed light.
+let before = null;
+addEventListener("beforeprint", () => {
+  before = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+addEventListener("afterprint", () => {
+  if (before) document.documentElement.dataset.theme = before;
+});
