@@ -17,6 +17,14 @@ addEventListener("load", letScroll);
 addEventListener("resize", letScroll);
 document.addEventListener("toggle", letScroll, true);
 
+// On a new visit the theme scrolls the sidebar to the page that is open, past logo and search field,
+// even where that page could be seen without.
+addEventListener("DOMContentLoaded", () => {
+  const sidebar = document.querySelector("#pst-primary-sidebar");
+  const open = sidebar?.querySelector("li.current a.current");
+  if (sidebar && (!open || open.getBoundingClientRect().bottom + sidebar.scrollTop < innerHeight)) sidebar.scrollTop = 0;
+});
+
 // Paper is white: a dark page is printed light.
 let before = null;
 addEventListener("beforeprint", () => {

@@ -69,6 +69,8 @@ def fonts_first(html: str, page: Any) -> str:
     """
     root = "../" * page.name.count("/")
     names = ["fonts/source-serif-4-latin-wght-normal"]
+    if "<em>" in html:
+        names.append("fonts/source-serif-4-latin-wght-italic")
     if 'class="katex"' in html:
         names += ["katex/fonts/KaTeX_Main-Regular", "katex/fonts/KaTeX_Math-Italic"]
     links = "".join(
