@@ -9,7 +9,8 @@ if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = f
 const scrolling = ".katex-display, .indextable, .genindextable, pre, .pst-scrollable-table-container, .cell_output > .output";
 const letScroll = () => {
   for (const box of document.querySelectorAll(scrolling)) {
-    if (box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible") box.tabIndex = 0;
+    const over = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    if (over && getComputedStyle(box).overflowX !== "visible") box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
 };

@@ -40,7 +40,9 @@ def buttons(config: Config, path: str) -> list[tuple[str, str, str]]:
         if url.hostname == "github.com":  # the only host that Colab opens
             found.insert(0, ("colab", "Colab", f"{COLAB}{url.path}/{place}"))
         found.append(("source", "Source", f"{address}/{place}"))
-    return [(kind, f"{text} {name}" if kind == "download" else text, to) for kind, text, to in found]
+    return [
+        (kind, f"{text} {name}" if kind == "download" else text, to) for kind, text, to in found
+    ]
 
 
 def add_head(app: Sphinx, doctree: nodes.document, name: str) -> None:
@@ -50,7 +52,9 @@ def add_head(app: Sphinx, doctree: nodes.document, name: str) -> None:
     title = next(doctree.findall(nodes.title), None)
     if title is None:
         return
-    facts = next((p for p in doctree.findall(nodes.paragraph) if p.astext().startswith("Time ")), None)
+    facts = next(
+        (p for p in doctree.findall(nodes.paragraph) if p.astext().startswith("Time ")), None
+    )
     head = nodes.container(classes=["chapter-head"])
     if facts is not None and isinstance(box := facts.parent, nodes.block_quote):
         box.remove(facts)

@@ -58,7 +58,9 @@ def preview(html: str, page: Any) -> str:
             ("property", "og:image:alt", "Paying Attention: the word “they” looks back at “cats”"),
             ("name", "twitter:card", "summary_large_image"),
         ]
-    tags = (f'  <meta {kind}="{key}" content="{escape(text)}"/>' for kind, key, text in lines if text)
+    tags = (
+        f'  <meta {kind}="{key}" content="{escape(text)}"/>' for kind, key, text in lines if text
+    )
     return html.replace("</head>", "\n".join(tags) + "\n  </head>", 1)
 
 

@@ -13,7 +13,9 @@ from posixpath import dirname, join, normpath
 import tinycss2
 
 NAME = "style.css"
-LINK = re.compile(r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="(?:\.\./|\./)*_static/([^"?]+)[^"]*"[^>]*>')
+LINK = re.compile(
+    r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="(?:\.\./|\./)*_static/([^"?]+)[^"]*"[^>]*>'
+)
 IMPORT = re.compile(r'@import\s+(?:url\()?["\']?([^"\')]+)["\']?\)?[^;]*;')
 URL = re.compile(r'url\((["\']?)(?!data:|#|/|\w+:)([^"\')]+)\1\)')
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
@@ -62,7 +64,9 @@ def rules_in_use(rules: Iterable, words: set[str]) -> Iterable[str]:
     for rule in rules:
         if rule.type == "qualified-rule":
             selectors = _split(tinycss2.serialize(rule.prelude))
-            kept = [one for one in selectors if set(CLASS.findall(ALTERNATIVES.sub("", one))) <= words]
+            kept = [
+                one for one in selectors if set(CLASS.findall(ALTERNATIVES.sub("", one))) <= words
+            ]
             if kept:
                 yield f"{','.join(kept)}{{{tinycss2.serialize(rule.content).strip()}}}"
         elif rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "layer"):
@@ -77,7 +81,9 @@ def rules_in_use(rules: Iterable, words: set[str]) -> Iterable[str]:
 
 
 def _is_icon_font(rule) -> bool:
-    return rule.lower_at_keyword == "font-face" and "Font Awesome" in tinycss2.serialize(rule.content)
+    return rule.lower_at_keyword == "font-face" and "Font Awesome" in tinycss2.serialize(
+        rule.content
+    )
 
 
 def _split(selectors: str) -> list[str]:

@@ -97,7 +97,7 @@ def search_stays_on_its_page(html: str, page: Page) -> str:
     if page.name == "search":
         return html
     scripts = r"\s*<script[^>]*/(?:searchtools|language_data|searchindex)\.js[^>]*></script>"
-    return re.sub(scripts.replace("/(?:", "(?<=[/\"])(?:"), "", html)
+    return re.sub(scripts.replace("/(?:", '(?<=[/"])(?:'), "", html)
 
 
 @mend
@@ -169,7 +169,9 @@ def images_keep_their_place(html: str, page: Page) -> str:
 def labels_say_what_is_written(html: str, page: Page) -> str:
     """Labels hide the text: "Toggle hidden content" for "Show the code", "Search" for its keys."""
     html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-    return re.sub(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1", html)
+    return re.sub(
+        r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1", html
+    )
 
 
 @mend
@@ -177,6 +179,19 @@ def sidebar_is_a_landmark(html: str, page: Page) -> str:
     """The logo stands outside of every landmark."""
     start = '<div class="sidebar-primary-items__start sidebar-primary__section"'
     return html.replace(start, start + ' role="region" aria-label="Book"', 1)
+
+
+@mend
+def empty_corners_are_no_headers(html: str, page: Page) -> str:
+    """The empty corner of a table is a header without a name."""
+    return re.sub(r"<th\b([^>]*)>(\s*(?:<p>\s*</p>)?\s*)</th>", r"<td\1>\2</td>", html)
+
+
+@mend
+def sources_have_no_stale_roles(html: str, page: Page) -> str:
+    """The bibliography claims to be a list but has other children, its entries a role given up."""
+    html = html.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    return re.sub(r'(<div class="citation"[^>]*) role="doc-biblioentry"', r"\1", html)
 
 
 @mend
