@@ -4,6 +4,7 @@
 (GitHub Pages), unless ``html: baseurl:`` in _config.yml names another.
 """
 
+import hashlib
 import re
 import shutil
 from html import escape
@@ -75,11 +76,13 @@ def fonts_first(html: str, page: Any) -> str:
         names.append("fonts/source-serif-4-latin-wght-italic")
     if 'class="katex"' in html:
         names += ["katex/fonts/KaTeX_Main-Regular", "katex/fonts/KaTeX_Math-Italic"]
-    links = "".join(
-        f'  <link rel="preload" href="{root}_static/{name}.woff2" as="font" type="font/woff2" crossorigin/>\n'
-        for name in names
+    hrefs = [f"{root}_static/{name}.woff2" for name in names]
+    script = (
+        f"<script>if (location.protocol !== 'file:') for (const href of {hrefs})\n"
+        "    document.head.append(Object.assign(document.createElement('link'), "
+        "{rel: 'preload', as: 'font', crossOrigin: '', href}));</script>"
     )
-    return html.replace("  <!-- Loaded before", links + "  <!-- Loaded before", 1)
+    return html.replace("<title>", f"{script}\n    <title>", 1)
 
 
 def lead_home(html: str, page: Any) -> str:
@@ -107,6 +110,18 @@ def settle_address(app: Sphinx, config: Config) -> None:
     config.published_at = address.rstrip("/") + "/" if address else ""
 
 
+def digest(folder: Path) -> str:
+    """Changes with any file below the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix not in (".pyc", ""))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def notice_changes(app: Sphinx, config: Config) -> None:
+    """Build anew when an extension or an asset has changed, which Sphinx does not look at."""
+    config.extensions_digest = digest(Path(__file__).parent)
+    config.assets_digest = digest(Path(app.confdir, "book", "_assets"))
+
+
 def copy_fonts(app: Sphinx) -> None:
     """Copy the text's typeface into the book."""
     if not FONTS.is_dir():
@@ -130,7 +145,10 @@ def drop_unused(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Settle the address before the buttons take it out of the theme's options."""
     app.add_config_value("published_at", "", "html", str)
+    app.add_config_value("extensions_digest", "", "env", str)
+    app.add_config_value("assets_digest", "", "html", str)
     app.connect("config-inited", settle_address, priority=400)
+    app.connect("config-inited", notice_changes)
     app.connect("builder-inited", copy_fonts)
     app.connect("build-finished", drop_unused, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

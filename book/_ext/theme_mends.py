@@ -196,7 +196,7 @@ def sources_have_no_stale_roles(html: str, page: Page) -> str:
 
 @mend
 def title_stands_once(html: str, page: Page) -> str:
-    """Title and contents stand in the page a second time, and are printed twice."""
+    """Title and contents stand in the page twice, for printing a list of links without numbers."""
     start = html.find('<div id="jb-print-docs-body"')
     end = html.find('<div id="searchbox">', start)
     return html if -1 in (start, end) else html[:start] + html[end:]

@@ -49,7 +49,7 @@ def chapter() -> nbformat.NotebookNode:
         new_markdown_cell("# Small chapter\n\n> **Question.** Why?\n>\n> **Time** about 5 minutes · "
                           "**Needs** nothing · **Core path**", id="title"),
         new_code_cell("1", id="set-up", metadata={"tags": ["hide-input"]}),
-        new_markdown_cell("## A figure\n\n$$ \\frac{a}{b} $$ (eq-04-small)\n\nSee {numref}`fig-04-line`.",
+        new_markdown_cell("## A figure\n\n$$ \\frac{a}{b} $$ (eq-04-small)\n\nSee {numref}`fig-04-line`.\n\n| | b |\n|---|---|\n| a | 1 |",
                           id="text"),
         new_code_cell("plot()", id="plot", metadata={"mystnb": mystnb}, outputs=[
             new_output("display_data", data={"image/svg+xml": SVG, "text/plain": "<Figure>"})]),
