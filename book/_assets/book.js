@@ -8,11 +8,13 @@ if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = f
 // have the focus; the theme does that for code and its own tables, and forgets what was folded.
 const scrolling = ".katex-display, .indextable, .genindextable, pre, .pst-scrollable-table-container, .cell_output > .output";
 const letScroll = () => {
-  for (const box of document.querySelectorAll(scrolling)) {
-    const over = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
-    if (over && getComputedStyle(box).overflowX !== "visible") box.tabIndex = 0;
-    else box.removeAttribute("tabindex");
-  }
+  const boxes = [...document.querySelectorAll(scrolling)];  // first read all, then write: one layout
+  const over = boxes.map(box => (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight)
+    && getComputedStyle(box).overflowX !== "visible");
+  boxes.forEach((box, i) => {
+    if (over[i]) box.tabIndex = 0;
+    else if (box.hasAttribute("tabindex")) box.removeAttribute("tabindex");
+  });
 };
 addEventListener("load", letScroll);
 addEventListener("resize", letScroll);

@@ -53,7 +53,9 @@ def test_navigation(from_disk):
 def test_search_results(from_disk):
     page, visit = from_disk("search", "?q=softmax")
     results = page.locator("#search-results li a")
-    page.wait_for_function("document.querySelector('.search-summary').textContent.includes('found')")
+    page.wait_for_function(
+        "document.querySelector('.search-summary').textContent.includes('found')"
+    )
     assert results.count() > 2
     results.first.click()
     page.wait_for_load_state()

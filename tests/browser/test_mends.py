@@ -100,7 +100,10 @@ CHECKS = {  # mend: page, is the defect there?
     "icons_are_drawn": (PAGE, asks_for("_static/scripts/fontawesome.js")),
     "bootstrap_is_left_out": (PAGE, asks_for("_static/scripts/bootstrap.js")),
     "search_stays_on_its_page": (PAGE, asks_for("searchindex.js", "_static/searchtools.js")),
-    "unused_scripts_are_left_out": (PAGE, asks_for("_static/design-tabs.js", "_static/togglebutton.js")),
+    "unused_scripts_are_left_out": (
+        PAGE,
+        asks_for("_static/design-tabs.js", "_static/togglebutton.js"),
+    ),
     "styles_are_one": (PAGE, asks_for("_static/styles/pydata-sphinx-theme.css")),
     "scripts_do_not_block": (PAGE, has("head script[src]:not([defer])")),
     "mode_is_set": (PAGE, light_at_first),
@@ -177,7 +180,9 @@ def test_long_formulas_get_the_focus(open_page, site, kept):
 
 def test_extras(raw):
     html = (raw / PAGE).read_text(encoding="utf-8")
-    page = Page("notebooks/2_mechanism/04_small", lambda path: None, "https://a.example/b/", "T", "D")
+    page = Page(
+        "notebooks/2_mechanism/04_small", lambda path: None, "https://a.example/b/", "T", "D"
+    )
     for extra in EXTRAS:
         html = extra(html, page)
     assert '<html data-part="2"' in html

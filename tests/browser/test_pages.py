@@ -27,7 +27,9 @@ def overweight(visit: Visit, name: str) -> list[str]:
         "bytes of script": (visit.script, script),
         "layout shift": (visit.shift, SHIFT),
     }
-    return [f"{what}: {now}, at most {most}" for what, (now, most) in measured.items() if now > most]
+    return [
+        f"{what}: {now}, at most {most}" for what, (now, most) in measured.items() if now > most
+    ]
 
 
 def test_only_the_search_page_reads_the_index(visits, page_name):

@@ -35,7 +35,9 @@ def test_a_reader_finds_the_term(open_page, word):
     page.keyboard.press("Enter")
     results = page.locator("#search-results li a")
     results.first.wait_for()
-    page.wait_for_function("document.querySelector('.search-summary').textContent.includes('found')")
+    page.wait_for_function(
+        "document.querySelector('.search-summary').textContent.includes('found')"
+    )
     links = results.evaluate_all("links => links.map(link => link.getAttribute('href'))")
     place = next(link for link in links if "book/glossary.html#term-" in link)
     page.locator(f'#search-results a[href="{place}"]').first.click()
