@@ -144,6 +144,7 @@ def visit(browser, address: str) -> tuple:
         f"{answer['response']['status']} {answer['response']['url']}"
         for answer in answers.values()
         if answer["response"]["status"] >= 400
+        and not answer["response"]["url"].endswith(".ico")
         or urlsplit(answer["response"]["url"]).netloc not in (host, "")
     ]
     if wrong:

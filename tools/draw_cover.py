@@ -21,6 +21,7 @@ WORDS = ("cats", "sleep", "because", "they", "hunt")
 PLACES = (0.75, 2.15, 3.85, 5.5, 6.85)
 WEIGHTS = (1 / 2, 1 / 4, 1 / 8)  # from "they" to the words before it
 ORANGE, BLUE, GRAY, NIGHT, PAPER = "#D98E04", "#3A8FC4", "#7F8A94", "#10283A", "#F4F2EC"
+PALE = "#B9C6D0"
 
 
 def arc(axes: Axes, start: float, end: float, base: float, **style) -> None:
@@ -65,8 +66,8 @@ def main() -> None:
         figure, axes = canvas(12, 6.3, NIGHT)
         sentence(axes, 0.55, 2.75, 1.45, PAPER)
         axes.text(0.9, 1.0, "Paying Attention", color=PAPER, fontsize=50, family="STIXGeneral")
-        axes.text(0.95, 0.5, "From intuition to Transformers, in NumPy and PyTorch", color="#B9C6D0",
-                  fontsize=21, family="STIXGeneral")  # fmt: skip
+        subtitle = "From intuition to Transformers, in NumPy and PyTorch"
+        axes.text(0.95, 0.5, subtitle, color=PALE, fontsize=21, family="STIXGeneral")
         figure.savefig(FOLDER / "social.png", dpi=100, metadata={"Software": None})
 
 

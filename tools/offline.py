@@ -1,4 +1,4 @@
-"""One zip of the built book, to be unpacked anywhere and opened without a server: ``make offline``."""
+"""One zip of the built book, to be unpacked and opened without a server: ``make offline``."""
 
 import sys
 import zipfile

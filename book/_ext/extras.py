@@ -32,7 +32,7 @@ UNUSED = (  # by any page: `theme_mends` takes out what asks for them
 
 
 def part_of(name: str) -> str | None:
-    """ "2" for the pages of part 2."""
+    """The digit of the part that a page belongs to, if any."""
     match = re.match(r"(?:notebooks/|book/part_)(\d)", name)
     return match[1] if match else None
 
@@ -86,7 +86,7 @@ def fonts_first(html: str, page: Any) -> str:
 
 
 def lead_home(html: str, page: Any) -> str:
-    """The page for addresses that do not exist is shown at any depth: its links start at the root."""
+    """The page for unknown addresses is shown at any depth: its links start at the root."""
     if page.name != "404" or not page.address:
         return html
     base = urlsplit(page.address).path

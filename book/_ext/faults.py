@@ -1,4 +1,4 @@
-"""Faults of the sources that fail the build, and where they are: the file, and the cell of a chapter.
+"""Faults of the sources that fail the build, and where they are: the file and the cell.
 
 Unknown citations, broken links and formulas that KaTeX refuses are reported by the parts that meet
 them; figures without alternative text and chapters without outputs are looked for here. As all
@@ -67,7 +67,8 @@ def missing_outputs(notebook: dict, path: str) -> Iterator[str]:
     if never:
         yield f"cell {', '.join(never)} was never executed: {mend}"
     elif code and not any(cell["outputs"] for _, cell in code):
-        yield f"none of the {len(code)} code cells, cell {code[0][0]} to {code[-1][0]}, has an output: {mend}"
+        cells = f"cell {code[0][0]} to {code[-1][0]}"
+        yield f"none of the {len(code)} code cells, {cells}, has an output: {mend}"
 
 
 def look_for_faults(app: Sphinx, doctree: nodes.document) -> None:

@@ -131,9 +131,12 @@ def scripts_do_not_block(html: str, page: Page) -> str:
 
 MODE = re.compile(r"<script data-cfasync[^>]*>.*?</script>", re.DOTALL)
 SET_MODE = """<script>
-    { const mode = (() => { try { return localStorage.getItem("mode") } catch { return null } })() || "auto";
-      const dark = mode === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : mode === "dark";
-      Object.assign(document.documentElement.dataset, { mode, theme: dark ? "dark" : "light" }); }
+    { let mode = null;
+      try { mode = localStorage.getItem("mode"); } catch {}
+      mode ||= "auto";
+      const dark = mode === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches
+        : mode === "dark";
+      Object.assign(document.documentElement.dataset, {mode, theme: dark ? "dark" : "light"}); }
   </script>"""
 
 

@@ -30,6 +30,20 @@ A page with a formula, $x^2$, a citation {cite:p}`vaswani2017attention` and a
 A figure.
 ```
 """
+TITLE = """# Small chapter
+
+> **Question.** Why?
+>
+> **Time** about 5 minutes · **Needs** nothing · **Core path**"""
+TEXT = """## A figure
+
+$$ \\frac{a}{b} $$ (eq-04-small)
+
+See {numref}`fig-04-line`.
+
+| | b |
+|---|---|
+| a | 1 |"""
 WORDS = """# Glossary
 
 ```{glossary}
@@ -45,17 +59,16 @@ def chapter() -> nbformat.NotebookNode:
         "figure": {"caption": "A line.", "name": "fig-04-line"},
         "image": {"alt": "a falling line"},
     }
+    correct = new_output("stream", name="stdout", text="correct\n")
+    line = new_output("display_data", data={"image/svg+xml": SVG, "text/plain": "<Figure>"})
+    folded = {"tags": ["solution", "hide-cell"]}
     cells = [
-        new_markdown_cell("# Small chapter\n\n> **Question.** Why?\n>\n> **Time** about 5 minutes · "
-                          "**Needs** nothing · **Core path**", id="title"),
+        new_markdown_cell(TITLE, id="title"),
         new_code_cell("1", id="set-up", metadata={"tags": ["hide-input"]}),
-        new_markdown_cell("## A figure\n\n$$ \\frac{a}{b} $$ (eq-04-small)\n\nSee {numref}`fig-04-line`.\n\n| | b |\n|---|---|\n| a | 1 |",
-                          id="text"),
-        new_code_cell("plot()", id="plot", metadata={"mystnb": mystnb}, outputs=[
-            new_output("display_data", data={"image/svg+xml": SVG, "text/plain": "<Figure>"})]),
-        new_code_cell("answer()", id="solution", metadata={"tags": ["solution", "hide-cell"]},
-                      outputs=[new_output("stream", name="stdout", text="correct\n")]),
-    ]  # fmt: skip
+        new_markdown_cell(TEXT, id="text"),
+        new_code_cell("plot()", id="plot", metadata={"mystnb": mystnb}, outputs=[line]),
+        new_code_cell("answer()", id="solution", metadata=folded, outputs=[correct]),
+    ]
     for count, cell in enumerate((c for c in cells if c.cell_type == "code"), start=1):
         cell.execution_count = count
     metadata = {

@@ -13,10 +13,10 @@ from faults import missing_outputs, name_cell
 
 FORMULA, LINK, ALT = "KaTeX parse error", "cross-reference target not found", "without alternative"
 REPORTED = [  # where, what, and the name of the culprit
-    ("04_small.ipynb, cell 2 (text), line 8", "could not find bibtex key", "nobody2020"),
-    ("04_small.ipynb, cell 2 (text), line 8", LINK, "05_gone.ipynb"),
-    ("04_small.ipynb, cell 2 (text), line 8", LINK, "nowhere"),
-    ("04_small.ipynb, cell 2 (text), line 8", FORMULA, r"\frac{a}"),
+    ("04_small.ipynb, cell 2 (text), line 12", "could not find bibtex key", "nobody2020"),
+    ("04_small.ipynb, cell 2 (text), line 12", LINK, "05_gone.ipynb"),
+    ("04_small.ipynb, cell 2 (text), line 12", LINK, "nowhere"),
+    ("04_small.ipynb, cell 2 (text), line 12", FORMULA, r"\frac{a}"),
     ("04_small.ipynb, cell 3 (plot), line 2", ALT, "mystnb.image.alt"),
     ("04_small.ipynb", "cell 4 (solution) was never executed", "make run NB=notebooks/"),
     ("book/intro.md:13", "could not find bibtex key", "nobody2021"),
@@ -75,6 +75,6 @@ def test_missing_outputs():
 def test_name_cell(tmp_path):
     path = tmp_path / "a.ipynb"
     nbformat.write(chapter(), path)
-    assert name_cell(f"{path}:30008") == f"{path}, cell 2 (text), line 8"
+    assert name_cell(f"{path}:30012") == f"{path}, cell 2 (text), line 12"
     for other in (f"{path}:3", f"{path}:990001", f"{path}", "b.ipynb:10001", "a.md:20000"):
         assert name_cell(other) == other

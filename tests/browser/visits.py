@@ -37,7 +37,8 @@ FORMULAS = r"""() => {
   const errors = [...document.querySelectorAll(".katex-error, .math:not(:has(.katex))")];
   const text = document.querySelector("main").cloneNode(true);
   for (const part of text.querySelectorAll("pre, code, .katex, script, style")) part.remove();
-  const raw = text.textContent.match(/\$\$|\\\(|\\\[|\\(frac|sum|operatorname|mathbb|text|begin)\b/g);
+  const tex = /\$\$|\\\(|\\\[|\\(frac|sum|operatorname|mathbb|text|begin)\b/g;
+  const raw = text.textContent.match(tex);
   return [...errors.map(error => error.outerHTML.slice(0, 200)), ...(raw || [])];
 }"""
 FOLDED = """() => [...document.querySelectorAll("article details")].filter(details => {
@@ -64,8 +65,8 @@ OVERFLOW = """() => {
   }
   return wide;
 }"""
-# Thousands of tokens of code, signatures and formulas look alike. Of each kind and class one is kept
-# in the page; of the others the text stays and its parts go, or axe would take minutes.
+# Thousands of tokens of code, signatures and formulas look alike. Of each kind and class one is
+# kept in the page; of the others the text stays and its parts go, or axe would take minutes.
 THIN = """() => {
   const seen = new Set();
   for (const box of document.querySelectorAll(".highlight pre, .katex, dt.sig")) {
@@ -77,9 +78,13 @@ THIN = """() => {
     if (!fresh.length) box.textContent = formula ? box.textContent.slice(0, 20) : box.textContent;
   }
 }"""
-AXE = """() => axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => violations.map(
-  rule => `${rule.id}: ${rule.help}; ${rule.nodes.length} times, first ${rule.nodes[0].html.slice(0, 200)}`
-    + ` (${rule.nodes[0].failureSummary.split("\\n").slice(1).join(" ").trim().slice(0, 250)})`))"""
+AXE = """async () => {
+  const {violations} = await axe.run(document, {resultTypes: ["violations"]});
+  return violations.map(({id, help, nodes}) => {
+    const why = nodes[0].failureSummary.split("\\n").slice(1).join(" ").trim();
+    return `${id}: ${help}; ${nodes.length} times, first ${nodes[0].html.slice(0, 200)} (${why})`;
+  });
+}"""
 
 
 @cache
