@@ -26,7 +26,7 @@ PLANTED = {  # what is put into the article, and where the visit must show it
     "<p style='width: 500px'>wide</p>": lambda visit: visit.overflow[390],
     "<p style='width: 1500px'>wide</p>": lambda visit: visit.overflow[1280],
     "<p style='color: #ccc'>pale</p>": lambda visit: visit.axe["light 1280"],
-    "<style>[data-theme=dark] p {color: #ccc}</style><p>x</p>": lambda v: v.axe["dark 390"],
+    "<style>[data-theme=dark] p {color: #ccc}</style><p>pale</p>": lambda v: v.axe["dark 390"],
     "<img src='data:,'/>": lambda visit: [i for i in visit.images if not i["width"]],
     "<script>setTimeout(() => document.querySelector('h1').style.marginTop = '9em', 99)</script>": (
         lambda visit: visit.shift > 0.02
