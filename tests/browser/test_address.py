@@ -1,7 +1,7 @@
 """The repository's address, once it is set: buttons, and where links to the book look."""
 
 import pytest
-from conftest import serve
+from served import serve
 from small_book import CHAPTER, small_book
 
 URL = "https://github.com/Someone/paying-attention"

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import serve
+from served import serve
 from test_pages import overweight
 from visits import Visits
 

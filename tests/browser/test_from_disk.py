@@ -1,7 +1,7 @@
 """The book opened from disk, as from the zip that `make offline` makes: no server, no errors."""
 
 import pytest
-from conftest import LISTED
+from served import LISTED
 from visits import FORMULAS, Visit, listen
 
 CHAPTER = next(name for name in LISTED if name.startswith("notebooks/"))

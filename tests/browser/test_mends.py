@@ -8,9 +8,9 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import serve
 from extras import EXTRAS
 from one_style import sheets_of, write_style
+from served import serve
 from small_book import CHAPTER, small_book
 from theme_mends import MENDS, Page, mended
 from visits import AXE, Visit, axe, listen

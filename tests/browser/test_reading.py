@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from conftest import LISTED, ROOT
+from served import LISTED, ROOT
 
 CHAPTERS = [name for name in LISTED if name.startswith("notebooks/")]
 CHAPTER = CHAPTERS[1]

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import ROOT
+from served import ROOT
 
 GLOSSARY = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
 TERMS = re.findall(r"^(\S.*)\n  \(([^()\n]*[\u4e00-\u9fff][^()\n]*)\)", GLOSSARY, re.MULTILINE)
