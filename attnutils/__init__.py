@@ -8,7 +8,7 @@ module              holds                                                       
 ==================  ===========================================================  ==========
 ``shapes``          names of the axes; the shape and dtype checks of all others  all
 ``seeding``         ``seed_everything``                                          all
-``reference``       attention in NumPy, float64, with hand-written backward      1, 2
+``reference``       attention, norms and feed-forward in NumPy, with backward    1, 2, 5
 ``attention``       the same as functions of torch tensors                       2, 3
 ``masks``           causal, padding, window, prefix and block masks              2, 3
 ``positions``       sinusoids, learned, relative bias, ALiBi, rotary             5

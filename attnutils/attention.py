@@ -1,8 +1,8 @@
 """Attention as functions of torch tensors: scores, weights, and the fused kernel.
 
 ``attention_weights`` shows every step; ``attention`` leaves the same computation to PyTorch. Where
-a fused kernel fits, it never holds the weights: on the processor for four axes, equal batch axes,
-values as wide as keys, and no dropout. The functions follow the dtype and device of their inputs.
+a fused kernel fits, it never holds the weights: on the processor for three or four axes, equal
+batch axes, values as wide as keys, and no dropout. All follow the dtype and device of their inputs.
 """
 
 from collections.abc import Callable
@@ -15,20 +15,15 @@ from torch import Tensor
 from attnutils.masks import causal_mask
 from attnutils.shapes import check_bias, check_mask, check_probability, check_qkv
 
-__all__ = [
-    "additive_scores",
-    "attention",
-    "attention_weights",
-    "cosine_scores",
-    "dot_scores",
-    "general_scores",
-    "masked_softmax",
-]
+Queries = Float[Tensor, "*b query query_dim"]
+Keys = Float[Tensor, "*c key key_dim"]
+Values = Float[Tensor, "*c key value_dim"]
+Weights = Float[Tensor, "*d query key"]
+Mask = Bool[Tensor, "..."] | None
+Bias = Float[Tensor, "..."] | None
 
 
-def masked_softmax(
-    scores: Float[Tensor, "*batch query key"], mask: Bool[Tensor, "..."] | None = None
-) -> Float[Tensor, "*batch query key"]:
+def masked_softmax(scores: Weights, mask: Mask = None) -> Weights:
     """Softmax over the allowed keys; a row with none allowed gives zeros, never NaN.
 
     That holds for the gradient too. The scores are left as they were.
@@ -45,7 +40,8 @@ def masked_softmax(
         tensor([[1., 0.],
                 [0., 0.]])
 
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Source: this book; PyTorch's softmax gives NaN in such a row.
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
     if mask is None:
         return scores.softmax(-1)
@@ -56,9 +52,7 @@ def masked_softmax(
     return scores.softmax(-1).masked_fill(empty, 0.0)
 
 
-def dot_scores(
-    q: Float[Tensor, "*b query dim"], k: Float[Tensor, "*c key dim"]
-) -> Float[Tensor, "*d query key"]:
+def dot_scores(q: Queries, k: Keys) -> Weights:
     r"""Unscaled dot products, :math:`s_{ij} = q_i \cdot k_j`.
 
     Args:
@@ -73,17 +67,13 @@ def dot_scores(
         tensor([[11.,  2.]])
 
     Source: Luong et al. (2015), section 3.1, "dot".
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/05_scores.ipynb
     """
     check_qkv(q, k)
     return q @ k.mT
 
 
-def general_scores(
-    q: Float[Tensor, "*b query query_dim"],
-    k: Float[Tensor, "*c key key_dim"],
-    weight: Float[Tensor, "query_dim key_dim"],
-) -> Float[Tensor, "*d query key"]:
+def general_scores(q: Queries, k: Keys, weight: Float[Tensor, "query_dim key_dim"]) -> Weights:
     r"""Bilinear scores, :math:`s_{ij} = q_i^\top W k_j`.
 
     Args:
@@ -99,7 +89,7 @@ def general_scores(
         tensor([[3.]])
 
     Source: Luong et al. (2015), section 3.1, "general".
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/05_scores.ipynb
     """
     check_qkv(q, k, same_dim=False)
     if weight.shape != (q.shape[-1], k.shape[-1]):
@@ -114,7 +104,7 @@ def additive_scores(
     q: Float[Tensor, "*b query hidden"],
     k: Float[Tensor, "*c key hidden"],
     v: Float[Tensor, " hidden"],
-) -> Float[Tensor, "*d query key"]:
+) -> Weights:
     r"""Additive scores of *projected* queries and keys, :math:`s_{ij} = v^\top \tanh(q_i + k_j)`.
 
     Queries and keys come projected (W q and U k in the paper), so that a decoder can project the
@@ -133,7 +123,7 @@ def additive_scores(
         tensor([[0., 0.]])
 
     Source: Bahdanau et al. (2015), section A.1.2.
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/05_scores.ipynb
     """
     check_qkv(q, k)
     if v.shape != q.shape[-1:]:
@@ -144,9 +134,7 @@ def additive_scores(
     return torch.tanh(q[..., :, None, :] + k[..., None, :, :]) @ v
 
 
-def cosine_scores(
-    q: Float[Tensor, "*b query dim"], k: Float[Tensor, "*c key dim"], *, temperature: float = 1.0
-) -> Float[Tensor, "*d query key"]:
+def cosine_scores(q: Queries, k: Keys, *, temperature: float = 1.0) -> Weights:
     r"""Cosine of the angle between query and key over a temperature, :math:`\cos(q_i, k_j)/\tau`.
 
     Args:
@@ -162,7 +150,7 @@ def cosine_scores(
         tensor([[1., 0.]])
 
     Source: Graves et al. (2014), equation 6.
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/05_scores.ipynb
     """
     if temperature <= 0:
         raise ValueError(f"temperature is {temperature}; expected > 0.")
@@ -170,15 +158,15 @@ def cosine_scores(
 
 
 def attention_weights(
-    q: Float[Tensor, "*b query query_dim"],
-    k: Float[Tensor, "*c key key_dim"],
+    q: Queries,
+    k: Keys,
     *,
-    mask: Bool[Tensor, "..."] | None = None,
+    mask: Mask = None,
     causal: bool = False,
-    bias: Float[Tensor, "..."] | None = None,
+    bias: Bias = None,
     scale: float | None = None,
     score: Callable[[Tensor, Tensor], Tensor] = dot_scores,
-) -> Float[Tensor, "*d query key"]:
+) -> Weights:
     """Weights of attention, ``softmax(scale * score(q, k) + bias)``.
 
     Args:
@@ -198,7 +186,7 @@ def attention_weights(
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
 
     Source: Vaswani et al. (2017), equation 1.
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/06_numpy_attention.ipynb
     """
     if score is dot_scores:
         check_qkv(q, k)
@@ -213,13 +201,13 @@ def attention_weights(
 
 
 def attention(
-    q: Float[Tensor, "*b query head_dim"],
-    k: Float[Tensor, "*c key head_dim"],
-    v: Float[Tensor, "*c key value_dim"],
+    q: Queries,
+    k: Keys,
+    v: Values,
     *,
-    mask: Bool[Tensor, "..."] | None = None,
+    mask: Mask = None,
     causal: bool = False,
-    bias: Float[Tensor, "..."] | None = None,
+    bias: Bias = None,
     scale: float | None = None,
     dropout: float = 0.0,
 ) -> Float[Tensor, "*d query value_dim"]:
@@ -251,15 +239,22 @@ def attention(
     query, key = q.shape[-2], k.shape[-2]
     causal = causal and query != 1  # the last query sees every key
     # PyTorch's own flag is aligned to the upper left: the same only where the lengths agree
-    fused_causal = causal and mask is None and bias is None and query == key
-    scores_shape = (*torch.broadcast_shapes(q.shape[:-2], k.shape[:-2]), query, key)
-    allowed = None if fused_causal else _allowed(mask, causal, scores_shape, q.device)
-    if bias is not None:
-        check_bias(bias, scores_shape)
-        allowed = bias if allowed is None else bias.masked_fill(~allowed, float("-inf"))
-    return F.scaled_dot_product_attention(
-        q, k, v, attn_mask=allowed, dropout_p=dropout, is_causal=fused_causal, scale=scale
-    )
+    plain = mask is None and bias is None and (not causal or query == key)
+    allowed = None
+    if not plain:
+        scores_shape = (*torch.broadcast_shapes(q.shape[:-2], k.shape[:-2]), query, key)
+        allowed = _allowed(mask, causal, scores_shape, q.device)
+        if bias is not None:
+            check_bias(bias, scores_shape)
+            allowed = bias if allowed is None else bias.masked_fill(~allowed, float("-inf"))
+    options = {"dropout_p": dropout, "is_causal": plain and causal, "scale": scale}
+    if not q.ndim == k.ndim == v.ndim == 3:
+        return F.scaled_dot_product_attention(q, k, v, allowed, **options)
+    # on the processor the fused kernel asks for an axis of heads
+    if allowed is not None and allowed.ndim == 3:
+        allowed = allowed[:, None]
+    q, k, v = (x[:, None] for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, allowed, **options).squeeze(1)
 
 
 def _allowed(

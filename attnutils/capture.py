@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from attnutils.layers import AttentionCore
 
-__all__ = ["edit_attention", "record_attention", "rollout"]
+Edits = Mapping[str, Callable[[Tensor], Tensor]]
 
 
 @contextmanager
@@ -37,31 +37,24 @@ def record_attention(model: nn.Module) -> Iterator[dict[str, Tensor]]:
         >>> weights["core"].shape
         torch.Size([1, 2, 3, 3])
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
-    cores = _cores(model)
     recorded: dict[str, Tensor] = {}
 
-    def hook_for(name: str):
-        def hook(core: AttentionCore, args: tuple, options: dict, output: Tensor) -> None:
-            q, k, *_ = args
-            options = {key: value for key, value in options.items() if key != "v"}
-            with torch.no_grad():
-                weights = core.weights(q, k, **options)
-            if weights.ndim == 3:
-                weights = weights[:, None]  # (batch, query, key) -> one head
-            recorded[name] = _append(name, recorded.get(name), weights)
+    def record(name: str, compute: Callable[[], Tensor], v: Tensor) -> None:
+        with torch.no_grad():
+            weights = compute()
+        weights = weights[:, None] if weights.ndim == 3 else weights  # without heads: one head
+        before = recorded.get(name)
+        recorded[name] = weights if before is None else _joined(name, before, weights)
 
-        return hook
-
-    with _hooked({core: hook_for(name) for name, core in cores.items()}):
+    with _hooked(_cores(model), record):
         yield recorded
 
 
 @contextmanager
-def edit_attention(
-    model: nn.Module, edits: Mapping[str, Callable[[Tensor], Tensor]]
-) -> Iterator[None]:
+def edit_attention(model: nn.Module, edits: Edits) -> Iterator[None]:
     """Replace attention weights while the block runs: switch heads off, freeze or shuffle them.
 
     Args:
@@ -78,29 +71,24 @@ def edit_attention(
         >>> bool((output == layer.output.bias).all())
         True
 
+    Source: Michel et al. (2019), arXiv:1905.10650, section 2.3 (heads switched off).
     Chapter: notebooks/8_understanding/39_looking_inside.ipynb
     """
     cores = _cores(model)
     if unknown := set(edits) - set(cores):
         raise ValueError(f"no core named {sorted(unknown)}; the model has {sorted(cores)}.")
 
-    def hook_for(name: str):
-        def hook(core: AttentionCore, args: tuple, options: dict, output: Tensor) -> Tensor:
-            q, k, *rest = args
-            options = dict(options)
-            v = rest[0] if rest else options.pop("v")
-            weights = core.weights(q, k, **options)
-            edited = edits[name](weights)
-            if edited.shape != weights.shape:
-                raise ValueError(
-                    f"the edit of {name} turned weights of shape {tuple(weights.shape)} into "
-                    f"{tuple(edited.shape)}; expected the same shape."
-                )
-            return edited @ v
+    def edit(name: str, compute: Callable[[], Tensor], v: Tensor) -> Tensor:
+        weights = compute()
+        edited = edits[name](weights)
+        if edited.shape != weights.shape:
+            shapes = f"shape {tuple(weights.shape)} into {tuple(edited.shape)}"
+            raise ValueError(
+                f"the edit of {name} turned weights of {shapes}; expected the same shape."
+            )
+        return edited @ v
 
-        return hook
-
-    with _hooked({cores[name]: hook_for(name) for name in edits}):
+    with _hooked({name: cores[name] for name in edits}, edit):
         yield
 
 
@@ -132,10 +120,9 @@ def rollout(
     if not 0 <= residual <= 1:
         raise ValueError(f"residual is {residual}; expected a share, 0 <= residual <= 1.")
     if not layers or any(w.ndim != 4 or w.shape[-1] != w.shape[-2] for w in layers):
-        shapes = [tuple(w.shape) for w in layers]
         raise ValueError(
-            f"weights have shapes {shapes}; expected (batch, heads, length, length) for each "
-            "layer. Is there cross-attention among them?"
+            f"weights have shapes {[tuple(w.shape) for w in layers]}; expected for each layer "
+            "(batch, heads, length, length). Is there cross-attention among them?"
         )
     total = torch.eye(layers[0].shape[-1], dtype=layers[0].dtype, device=layers[0].device)
     for layer in layers:
@@ -156,8 +143,22 @@ def _cores(model: nn.Module) -> dict[str, AttentionCore]:
 
 
 @contextmanager
-def _hooked(hooks: Mapping[AttentionCore, Callable]) -> Iterator[None]:
-    handles = [core.register_forward_hook(hook, with_kwargs=True) for core, hook in hooks.items()]
+def _hooked(cores: Mapping[str, AttentionCore], see: Callable) -> Iterator[None]:
+    """After each call of a core, ``see(name, its weights (to be computed), v)``.
+
+    What it returns, if anything, takes the place of the core's output.
+    """
+
+    def hook_for(name: str) -> Callable:
+        def hook(core: AttentionCore, args: tuple, options: dict, output: Tensor) -> Tensor | None:
+            q, k, *rest = args
+            options = dict(options)
+            v = rest[0] if rest else options.pop("v")
+            return see(name, lambda: core.weights(q, k, **options), v)
+
+        return hook
+
+    handles = [c.register_forward_hook(hook_for(n), with_kwargs=True) for n, c in cores.items()]
     try:
         yield
     finally:
@@ -165,13 +166,12 @@ def _hooked(hooks: Mapping[AttentionCore, Callable]) -> Iterator[None]:
             handle.remove()
 
 
-def _append(name: str, before: Tensor | None, weights: Tensor) -> Tensor:
-    if before is None:
-        return weights
+def _joined(name: str, before: Tensor, weights: Tensor) -> Tensor:
+    """Weights of two calls, one after the other along query, padded to the longer key."""
     if before.shape[:2] != weights.shape[:2]:
         raise ValueError(
-            f"{name} was called with batch and heads {tuple(before.shape[:2])}, "
-            f"now with {tuple(weights.shape[:2])}; expected the same within one recording. "
+            f"{name} was called with batch and heads {tuple(before.shape[:2])}, now with "
+            f"{tuple(weights.shape[:2])}; expected the same within one recording. "
             "Open a new record_attention for each batch."
         )
     longest = max(before.shape[-1], weights.shape[-1])

@@ -12,16 +12,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "Claim",
-    "claim",
-    "gradients_flow",
-    "matches",
-    "no_leak",
-    "permutation_equivariant",
-    "rows_sum_to_one",
-]
-
 
 def matches(got: Any, expected: Any, *, tolerance: float = 1e-10, name: str = "the result") -> None:
     """Check that two arrays are equal up to rounding.
@@ -36,25 +26,25 @@ def matches(got: Any, expected: Any, *, tolerance: float = 1e-10, name: str = "t
     Example:
         >>> matches(np.array([1.0, 2.0]), np.array([1.0, 2.0]), name="sum")
         sum: equal (to 1e-10)
+
+    Source: this book.
     """
+    pairs = [(name, got, expected)]
     if isinstance(got, tuple) and isinstance(expected, tuple):
-        assert len(got) == len(expected), f"{name}: {len(got)} results, expected {len(expected)}"
-        pairs = list(zip(got, expected, strict=True))
-    else:
-        pairs = [(got, expected)]
-    for index, (a, b) in enumerate(pairs):
-        label = f"{name}[{index}]" if len(pairs) > 1 else name
+        if len(got) != len(expected):
+            raise AssertionError(f"{name}: {len(got)} results, expected {len(expected)}")
+        labels = [f"{name}[{i}]" for i in range(len(got))] if len(got) > 1 else [name]
+        pairs = list(zip(labels, got, expected))
+    for label, a, b in pairs:
         a, b = _array(a), _array(b)
         if a.shape != b.shape:
-            raise AssertionError(f"{label}: shape {a.shape}, expected {b.shape}")
+            slip = _slip(a, b, tolerance)
+            raise AssertionError(f"{label}: shape {a.shape}, expected {b.shape}.{slip}")
         if not np.isfinite(a).all() and np.isfinite(b).all():
             raise AssertionError(f"{label}: holds NaN or infinity. Did an exp overflow?")
         if not _close(a, b, tolerance):
-            slip = _slip(a, b, tolerance)
-            raise AssertionError(
-                f"{label}: differs by up to {np.abs(a - b).max():.3g}, allowed {tolerance:g}."
-                + (f" {slip}." if slip else "")
-            )
+            distance = f"differs by up to {np.abs(a - b).max():.3g}, allowed {tolerance:g}."
+            raise AssertionError(f"{label}: {distance}{_slip(a, b, tolerance)}")
     print(f"{name}: equal (to {tolerance:g})")
 
 
@@ -69,6 +59,8 @@ def rows_sum_to_one(weights: Any, *, tolerance: float = 1e-6) -> None:
     Example:
         >>> rows_sum_to_one(np.array([[0.5, 0.5], [0.0, 0.0]]))
         rows sum to one: 2 rows
+
+    Source: this book.
     """
     weights = _array(weights)
     if np.isnan(weights).any():
@@ -78,11 +70,10 @@ def rows_sum_to_one(weights: Any, *, tolerance: float = 1e-6) -> None:
     totals = weights.sum(-1)
     wrong = (np.abs(totals - 1) > tolerance) & (weights != 0).any(-1)
     if wrong.any():
-        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        at = tuple(np.argwhere(wrong)[0])
+        columns = weights.ndim > 1 and np.allclose(weights.sum(-2), 1, atol=tolerance)
+        hint = " The columns do: the softmax ran over the wrong axis." if columns else ""
         row = ", ".join(map(str, at))
-        hint = ""
-        if weights.ndim > 1 and np.allclose(weights.sum(-2), 1, atol=tolerance):
-            hint = " The columns do: the softmax ran over the wrong axis."
         raise AssertionError(f"row {row} sums to {totals[at]:.4g}, not 1.{hint}")
     print(f"rows sum to one: {totals.size} rows")
 
@@ -102,6 +93,8 @@ def permutation_equivariant(
     Example:
         >>> permutation_equivariant(np.tanh, np.eye(3), rng=np.random.default_rng(0))
         permutation equivariant: 3 rows
+
+    Source: this book.
     """
     length = x.shape[-2]
     order = rng.permutation(length)
@@ -132,6 +125,8 @@ def no_leak(f: Callable[[Any], Any], x: Any, allowed: Any, *, tolerance: float =
     Example:
         >>> no_leak(lambda x: np.cumsum(x, 0), np.ones((3, 2)), np.tri(3, dtype=bool))
         no leak: 3 queries × 3 keys
+
+    Source: this book.
     """
     allowed = _array(allowed).astype(bool)
     seen = _influence(f, x, tolerance)
@@ -140,25 +135,22 @@ def no_leak(f: Callable[[Any], Any], x: Any, allowed: Any, *, tolerance: float =
     if (seen == allowed).all():
         print(f"no leak: {allowed.shape[0]} queries × {allowed.shape[1]} keys")
         return
-    square = allowed.shape[0] == allowed.shape[1]
-    slips = [
-        ("the mask is without effect: every query sees every key", np.ones_like(allowed)),
-        ("the mask is inverted: exactly the hidden keys are seen", ~allowed),
-        ("the mask is transposed: queries and keys are swapped", allowed.T if square else None),
-        ("off by one: each query sees one key too many", _widen(allowed)),
-        ("off by one: each query misses its last allowed key", _narrow(allowed)),
-    ]
-    for message, pattern in slips:
-        if pattern is not None and (seen == pattern).all():
+    earlier = np.pad(allowed, ((0, 0), (1, 0)))[:, :-1]  # whether the key before is allowed
+    later = np.pad(allowed, ((0, 0), (0, 1)))[:, 1:]
+    slips = {
+        "the mask is without effect: every query sees every key": np.ones_like(allowed),
+        "the mask is inverted: exactly the hidden keys are seen": ~allowed,
+        "the mask is transposed: queries and keys are swapped": allowed.T,
+        "off by one: each query sees one key too many": allowed | earlier,
+        "off by one: each query misses its last allowed key": allowed & later,
+    }
+    for message, pattern in slips.items():
+        if np.array_equal(seen, pattern):
             raise AssertionError(message)
     leaks, deaf = np.argwhere(seen & ~allowed), np.argwhere(allowed & ~seen)
     if len(leaks):
-        pairs = ", ".join(f"query {i} sees key {j}" for i, j in leaks[:3])
-        raise AssertionError(f"{len(leaks)} leaks: {pairs}{' …' if len(leaks) > 3 else ''}")
-    pairs = ", ".join(f"query {i} ignores key {j}" for i, j in deaf[:3])
-    raise AssertionError(
-        f"deaf to {len(deaf)} allowed keys: {pairs}{' …' if len(deaf) > 3 else ''}"
-    )
+        raise AssertionError(f"{len(leaks)} leaks: {_pairs(leaks, 'sees')}")
+    raise AssertionError(f"deaf to {len(deaf)} allowed keys: {_pairs(deaf, 'ignores')}")
 
 
 def gradients_flow(module: Any) -> None:
@@ -174,10 +166,12 @@ def gradients_flow(module: Any) -> None:
         >>> layer(torch.ones(1, 2)).sum().backward()
         >>> gradients_flow(layer)
         gradients flow: 2 parameters
+
+    Source: this book.
     """
-    faults, count = [], 0
-    for name, parameter in module.named_parameters():
-        count += 1
+    parameters = dict(module.named_parameters())
+    faults = []
+    for name, parameter in parameters.items():
         if parameter.grad is None:
             faults.append(f"{name}: none (not used, or backward not called)")
         elif not np.isfinite(_array(parameter.grad)).all():
@@ -186,12 +180,24 @@ def gradients_flow(module: Any) -> None:
             faults.append(f"{name}: zero everywhere")
     if faults:
         raise AssertionError("no gradient reaches " + "; ".join(faults))
-    print(f"gradients flow: {count} parameters")
+    print(f"gradients flow: {len(parameters)} parameters")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that held: what was measured and the bounds it was held to."""
+    """A claim that held: what was measured and the bounds it was held to.
+
+    Args:
+        id: chapter number and a slug.
+        value: what was measured.
+        at_least, at_most: bounds; None is no bound.
+        deterministic: the value cannot depend on the seed.
+    Example:
+        >>> print(Claim("01-half", 0.5, at_most=0.6))
+        claim 01-half: 0.5 (<= 0.6)
+
+    Source: this book.
+    """
 
     id: str
     value: float
@@ -200,22 +206,15 @@ class Claim:
     deterministic: bool = False
 
     def __str__(self) -> str:
-        bounds = [
-            f"{sign} {bound:.3g}"
-            for sign, bound in ((">=", self.at_least), ("<=", self.at_most))
-            if bound is not None
-        ]
-        return f"claim {self.id}: {self.value:.3g} ({', '.join(bounds)})"
+        bounds = {">=": self.at_least, "<=": self.at_most}.items()
+        words = [f"{sign} {bound:.3g}" for sign, bound in bounds if bound is not None]
+        return f"claim {self.id}: {self.value:.3g} ({', '.join(words)})"
 
 
 def claim(
-    id: str,
-    value: float,
-    *,
-    at_least: float | None = None,
-    at_most: float | None = None,
+    id: str, value: float, *, at_least: float | None = None, at_most: float | None = None,
     deterministic: bool = False,
-) -> None:
+) -> None:  # fmt: skip
     """State something measured, hold it to its bounds, and leave a machine-readable trace.
 
     In a notebook the printed line carries the claim as metadata, from which the ranges over
@@ -232,19 +231,19 @@ def claim(
     Example:
         >>> claim("01-half", 0.5, at_most=0.6)
         claim 01-half: 0.5 (<= 0.6)
+
+    Source: this book.
     """
     if at_least is None and at_most is None:
         raise ValueError(f"claim {id!r} has no bound; expected at_least, at_most or both.")
     held = Claim(id, float(value), at_least, at_most, deterministic)
-    below = at_least is not None and not held.value >= at_least
-    above = at_most is not None and not held.value <= at_most
-    if below or above:
+    least, most = -np.inf if at_least is None else at_least, np.inf if at_most is None else at_most
+    if not least <= held.value <= most:  # so written, NaN does not hold either
         raise AssertionError(f"does not hold: {held}")
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        data = {"text/plain": str(held)}
-        sys.modules["IPython"].display.publish_display_data(
-            data, metadata={"attnutils_claim": asdict(held)}
-        )
+    ipython = sys.modules.get("IPython")
+    if ipython and ipython.get_ipython():
+        data, metadata = {"text/plain": str(held)}, {"attnutils_claim": asdict(held)}
+        ipython.display.publish_display_data(data, metadata=metadata)
     else:
         print(held)
 
@@ -253,26 +252,34 @@ def _array(x: Any) -> np.ndarray:
     if hasattr(x, "detach"):
         x = x.detach().cpu()
         x = x.double() if x.is_floating_point() else x
-    return np.asarray(x)
+    x = np.asarray(x)
+    return x if x.dtype.kind in "fc" else x.astype(float)  # truth values cannot be subtracted
 
 
 def _close(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=0, atol=tolerance))
 
 
-def _slip(a: np.ndarray, b: np.ndarray, tolerance: float) -> str | None:
-    """Which simple mistake turns b into a?"""
+def _slip(a: np.ndarray, b: np.ndarray, tolerance: float) -> str:
+    """Which simple mistake turns b into a, if one does?"""
     if a.ndim > 1 and _close(a.swapaxes(-1, -2), b, tolerance):
-        return "It looks transposed: the last two axes are swapped"
+        return " It looks transposed: the last two axes are swapped."
+    if a.shape != b.shape:
+        same = [n for n in a.shape if n != 1] == [n for n in b.shape if n != 1]
+        return " Only an axis of size 1 is too many or missing." if same else ""
     if _close(-a, b, tolerance):
-        return "It looks negated: a sign is wrong"
+        return " It looks negated: a sign is wrong."
     if np.isfinite(a).all() and (large := np.abs(b) > 1e-3).any():
         factor = float(np.median(a[large] / b[large]))
         if factor and _close(a / factor, b, max(tolerance, 1e-8)):
-            return f"It looks scaled: every value is {factor:.4g} times the expected one"
-    if a.ndim and len(a) > 1 and _close(a[1:], b[:-1], tolerance):
-        return "It looks shifted by one row"
-    return None
+            return f" It looks scaled: every value is {factor:.4g} times the expected one."
+    shifted = a.ndim and len(a) > 1 and _close(a[1:], b[:-1], tolerance)
+    return " It looks shifted by one row." if shifted else ""
+
+
+def _pairs(pairs: np.ndarray, verb: str) -> str:
+    words = ", ".join(f"query {i} {verb} key {j}" for i, j in pairs[:3])
+    return words + (" …" if len(pairs) > 3 else "")
 
 
 def _influence(f: Callable[[Any], Any], x: Any, tolerance: float) -> np.ndarray:
@@ -287,11 +294,3 @@ def _influence(f: Callable[[Any], Any], x: Any, tolerance: float) -> np.ndarray:
             rows = np.moveaxis(difference, -2, 0).reshape(base.shape[-2], -1)
             seen[:, j] |= rows.any(-1)
     return seen
-
-
-def _widen(allowed: np.ndarray) -> np.ndarray:
-    return allowed | np.pad(allowed, ((0, 0), (1, 0)))[:, :-1]
-
-
-def _narrow(allowed: np.ndarray) -> np.ndarray:
-    return allowed & np.pad(allowed, ((0, 0), (0, 1)))[:, 1:]

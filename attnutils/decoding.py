@@ -9,23 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from attnutils.shapes import check_size
+from attnutils.shapes import check_shape, check_size
 
-__all__ = [
-    "beam_search",
-    "filter_top_k",
-    "filter_top_p",
-    "generate",
-    "greedy",
-    "sampler",
-    "speculative",
-]
-
-Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 Choose = Callable[[Tensor], Tensor]
+Generator = torch.Generator | None
+Logits = Float[Tensor, "*batch vocab"]
+Prompt = Int[Tensor, "batch length"]
+Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 def greedy(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
@@ -39,12 +33,13 @@ def greedy(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
         >>> greedy(torch.tensor([[0.0, 2.0, 1.0]]))
         tensor([1])
 
+    Source: this book.
     Chapter: notebooks/5_transformer/27_decoding.ipynb
     """
     return logits.argmax(-1)
 
 
-def filter_top_k(logits: Float[Tensor, "*batch vocab"], k: int) -> Float[Tensor, "*batch vocab"]:
+def filter_top_k(logits: Logits, k: int) -> Logits:
     """Keep the k most probable tokens; the others get -inf.
 
     Args:
@@ -65,7 +60,7 @@ def filter_top_k(logits: Float[Tensor, "*batch vocab"], k: int) -> Float[Tensor,
     return logits.masked_fill(logits < kept[..., -1:], float("-inf"))
 
 
-def filter_top_p(logits: Float[Tensor, "*batch vocab"], p: float) -> Float[Tensor, "*batch vocab"]:
+def filter_top_p(logits: Logits, p: float) -> Logits:
     """Keep the fewest most probable tokens whose probabilities reach p; the others get -inf.
 
     Args:
@@ -93,12 +88,9 @@ def filter_top_p(logits: Float[Tensor, "*batch vocab"], p: float) -> Float[Tenso
 
 
 def sampler(
-    *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    generator: torch.Generator | None = None,
-) -> Choose:
+    *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None,
+    generator: Generator = None,
+) -> Choose:  # fmt: skip
     """A way to choose: draw from the probabilities, sharpened or cut as asked.
 
     Args:
@@ -119,32 +111,21 @@ def sampler(
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; expected > 0. For 0 use greedy.")
-    probe = torch.zeros(1)  # checks the other values now, not at the first token
 
-    def shape(logits: Tensor) -> Tensor:
+    def cut(logits: Tensor) -> Tensor:
         logits = logits / temperature
         logits = logits if top_k is None else filter_top_k(logits, top_k)
         return logits if top_p is None else filter_top_p(logits, top_p)
 
-    shape(probe)
-
-    def choose(logits: Tensor) -> Tensor:
-        return torch.multinomial(shape(logits).softmax(-1), 1, generator=generator)[:, 0]
-
-    return choose
+    cut(torch.zeros(1))  # checks the other values now, not at the first token
+    return lambda logits: torch.multinomial(cut(logits).softmax(-1), 1, generator=generator)[:, 0]
 
 
 @torch.no_grad()
 def generate(
-    step: Step,
-    prompt: Int[Tensor, "batch length"],
-    *,
-    steps: int,
-    choose: Choose = greedy,
-    end: int | None = None,
-    state: Any = None,
-    cached: bool = True,
-) -> Int[Tensor, "batch longer"]:
+    step: Step, prompt: Prompt, *, steps: int, choose: Choose = greedy, end: int | None = None,
+    state: Any = None, cached: bool = True,
+) -> Int[Tensor, "batch longer"]:  # fmt: skip
     """Write token after token.
 
     Args:
@@ -167,24 +148,23 @@ def generate(
         >>> generate(next_number, torch.tensor([[3]]), steps=4, end=6)
         tensor([[3, 4, 5, 6]])
 
+    Source: this book.
     Chapter: notebooks/5_transformer/27_decoding.ipynb
     """
     _check_prompt(prompt, steps)
     if state is not None and not cached:
-        raise ValueError(
-            "cached=False computes everything anew, but a state is given to go on from."
-        )
+        raise ValueError("cached=False starts anew at each step; expected no state to go on from.")
     written, new = prompt, prompt
     ended = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
     for _ in range(steps):
-        logits, state = step(new, state) if cached else (step(written, None)[0], None)
+        logits, after = step(new, state)
         _check_end(end, logits)
         token = choose(logits[:, -1])
         if end is not None:
             token = token.masked_fill(ended, end)
             ended |= token == end
-        new = token[:, None]
-        written = torch.cat([written, new], dim=1)
+        written = torch.cat([written, token[:, None]], dim=1)
+        new, state = (token[:, None], after) if cached else (written, None)
         if ended.all():
             break
     return written
@@ -192,15 +172,9 @@ def generate(
 
 @torch.no_grad()
 def beam_search(
-    step: Step,
-    prompt: Int[Tensor, "batch length"],
-    *,
-    steps: int,
-    beams: int,
-    end: int,
-    length_penalty: float = 0.0,
+    step: Step, prompt: Prompt, *, steps: int, beams: int, end: int, length_penalty: float = 0.0,
     state: Any = None,
-) -> tuple[Int[Tensor, "batch beams longer"], Float[Tensor, "batch beams"]]:
+) -> tuple[Int[Tensor, "batch beams longer"], Float[Tensor, "batch beams"]]:  # fmt: skip
     r"""Follow the ``beams`` best beginnings at once.
 
     The score of a continuation y is :math:`\log p(y) / ((5 + |y|)/6)^\alpha`.
@@ -233,49 +207,42 @@ def beam_search(
     check_size("beams", beams)
     if length_penalty < 0:
         raise ValueError(f"length_penalty is {length_penalty}; expected at least 0.")
-    batch = len(prompt)
+
+    def score(total: Tensor, length: Tensor) -> Tensor:
+        return total / ((5 + length) / 6) ** length_penalty
+
     written, new = prompt[:, None], prompt  # (batch, beams so far, length)
-    total = torch.zeros(batch, 1, device=prompt.device)  # log-probability of each beam
+    total = torch.zeros(len(prompt), 1, device=prompt.device)  # log-probability of each beam
     lengths, ended = torch.zeros_like(total), torch.zeros_like(total, dtype=torch.bool)
     for _ in range(steps):
         logits, state = step(new, state)
         _check_end(end, logits)
-        logp = logits[:, -1].float().log_softmax(-1).unflatten(0, (batch, -1))
+        logp = logits[:, -1].float().log_softmax(-1).unflatten(0, total.shape)
         only_end = torch.full_like(logp, float("-inf"))
         only_end[..., end] = 0.0  # an ended beam goes on with end at no cost
-        logp = torch.where(ended[..., None], only_end, logp)
-        candidates = total[..., None] + logp  # (batch, beams so far, vocab)
+        candidates = total[..., None] + torch.where(ended[..., None], only_end, logp)
         longer = lengths + (~ended).float()
-        scores = candidates / ((5 + longer) / 6)[..., None] ** length_penalty
-        best = scores.flatten(1).topk(min(beams, scores[0].numel())).indices
+        scores = score(candidates, longer[..., None]).flatten(1)  # (batch, beams so far * vocab)
+        best = scores.topk(min(beams, scores.shape[1])).indices
         row, token = best // logp.shape[-1], best % logp.shape[-1]
+        if state is not None:
+            before = torch.arange(len(row), device=row.device)[:, None] * total.shape[1]
+            state.reorder((row + before).flatten())
         total = candidates.flatten(1).gather(1, best)
         lengths, ended = longer.gather(1, row), ended.gather(1, row) | (token == end)
-        chosen = written.gather(1, row[..., None].expand(-1, -1, written.shape[-1]))
-        written = torch.cat([chosen, token[..., None]], dim=-1)
-        if state is not None:
-            offset = torch.arange(batch, device=row.device)[:, None] * logp.shape[1]
-            state.reorder((row + offset).flatten())
-        new = token.flatten()[:, None]
+        chosen = written.take_along_dim(row[..., None], dim=1)
+        written, new = torch.cat([chosen, token[..., None]], dim=-1), token.flatten()[:, None]
         if ended.all():
             break
-    scores = total / ((5 + lengths) / 6) ** length_penalty
-    order = scores.argsort(dim=1, descending=True, stable=True)
-    written = written.gather(1, order[..., None].expand(-1, -1, written.shape[-1]))
-    return written, scores.gather(1, order)
+    scores, order = score(total, lengths).sort(dim=1, descending=True, stable=True)
+    return written.take_along_dim(order[..., None], dim=1), scores
 
 
 @torch.no_grad()
 def speculative(
-    step: Step,
-    draft: Step,
-    prompt: Int[Tensor, "1 length"],
-    *,
-    steps: int,
-    ahead: int = 4,
-    sample: bool = False,
-    generator: torch.Generator | None = None,
-) -> tuple[Int[Tensor, "1 longer"], float]:
+    step: Step, draft: Step, prompt: Int[Tensor, "1 length"], *, steps: int, ahead: int = 4,
+    sample: bool = False, generator: Generator = None,
+) -> tuple[Int[Tensor, "1 longer"], float]:  # fmt: skip
     """Let a small model write ahead and a large one check several tokens at once.
 
     The result is distributed exactly as if the large model had written alone: greedily, the same
@@ -306,17 +273,15 @@ def speculative(
     Chapter: notebooks/5_transformer/27_decoding.ipynb
     """
     _check_prompt(prompt, steps)
+    check_shape("prompt", prompt, (1, "length"), "Rows would accept different numbers of tokens.")
     check_size("ahead", ahead)
-    if len(prompt) != 1:
-        raise ValueError(f"prompt has {len(prompt)} rows; expected one: rows accept differently.")
 
     def probabilities(logits: Tensor) -> Tensor:
-        if sample:
-            return logits.float().softmax(-1)
-        return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
+        best = F.one_hot(logits.argmax(-1), logits.shape[-1]).float()
+        return logits.float().softmax(-1) if sample else best
 
     def draw(p: Tensor) -> Tensor:
-        return torch.multinomial(p, 1, generator=generator)
+        return torch.multinomial(p, 1, generator=generator)[None]
 
     written, states = prompt, [None, None]
     drafted = accepted = 0
@@ -325,29 +290,23 @@ def speculative(
         for _ in range(min(ahead, left)):
             logits, states[1] = draft(_unseen(guess, states[1]), states[1])
             q.append(probabilities(logits[0, -1]))
-            guess = torch.cat([guess, draw(q[-1])[None]], dim=1)
+            guess = torch.cat([guess, draw(q[-1])], dim=1)
         logits, states[0] = step(_unseen(guess, states[0]), states[0])
-        p = probabilities(
-            logits[0, -len(q) - 1 :]
-        )  # after the last sure token and each drafted one
-        if p.shape[-1] != q[0].shape[-1]:
-            raise ValueError(
-                f"the draft has {q[0].shape[-1]} tokens but the large model {p.shape[-1]}; "
-                "expected the same vocabulary."
-            )
-        drafted += len(q)
+        p = probabilities(logits[0, -len(q) - 1 :])  # after the last sure and each drafted token
+        if p.shape[-1] != len(q[0]):
+            sizes = f"{len(q[0])} tokens but the large model {p.shape[-1]}"
+            raise ValueError(f"the draft has {sizes}; expected the same vocabulary.")
+        kept, following = len(q), p[-1]
         for index, token in enumerate(guess[0, written.shape[1] :]):
-            ratio = p[index, token] / q[index][token]
-            if torch.rand((), generator=generator) >= ratio:
+            if torch.rand((), generator=generator) >= p[index, token] / q[index][token]:
                 rest = (p[index] - q[index]).clamp(min=0)
                 rest = rest if rest.any() else p[index]  # p and q differed by rounding alone
-                written = torch.cat([written, draw(rest / rest.sum())[None]], dim=1)
+                kept, following = index, rest / rest.sum()
                 break
-            accepted += 1
-            written = torch.cat([written, token[None, None]], dim=1)
-        else:
-            if left > len(q):
-                written = torch.cat([written, draw(p[-1])[None]], dim=1)
+        written = guess[:, : written.shape[1] + kept]
+        if kept < left:
+            written = torch.cat([written, draw(following)], dim=1)
+        drafted, accepted = drafted + len(q), accepted + kept
         for state in states:  # forget what was drafted in vain
             state.truncate(min(len(state), written.shape[1] - 1))
     return written, accepted / drafted if drafted else 0.0
@@ -360,15 +319,11 @@ def _unseen(tokens: Tensor, state: Any) -> Tensor:
 
 def _check_prompt(prompt: Tensor, steps: int) -> None:
     check_size("steps", steps, least=0)
-    if prompt.ndim != 2 or not prompt.shape[1]:
-        raise ValueError(
-            f"prompt has shape {tuple(prompt.shape)}; expected (batch, length) with at least one "
-            "token. Does the start token stand in it?"
-        )
+    check_shape("prompt", prompt, ("batch", "length"), "Is the batch axis missing?")
+    if not prompt.shape[1]:
+        raise ValueError("the prompt is empty; expected at least one token, such as a start token.")
 
 
 def _check_end(end: int | None, logits: Tensor) -> None:
     if end is not None and not 0 <= end < logits.shape[-1]:
-        raise ValueError(
-            f"end is {end}; expected a token of the vocabulary, 0 to {logits.shape[-1] - 1}."
-        )
+        raise ValueError(f"end is {end}; expected a token, 0 to {logits.shape[-1] - 1}.")

@@ -7,6 +7,7 @@ products it consists of; window and linear attention are torch, to be trained.
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,19 +16,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attnutils.attention import attention
-from attnutils.shapes import check_mask, check_qkv, check_size
-
-__all__ = [
-    "elu_features",
-    "linear_attention",
-    "online_softmax",
-    "tiled_attention",
-    "tiled_attention_backward",
-    "tiled_attention_forward",
-    "window_attention",
-]
+from attnutils.shapes import check_mask, check_qkv, check_shape, check_size
 
 Array = np.ndarray
+ArrayQ, ArrayK = Float[Array, "*b query dim"], Float[Array, "*c key dim"]
+ArrayV, ArrayOut = Float[Array, "*c key value_dim"], Float[Array, "*d query value_dim"]
+ArrayMask = Bool[Array, "..."] | None
+TensorQ, TensorK = Float[Tensor, "*b query dim"], Float[Tensor, "*c key dim"]
+TensorV, TensorOut = Float[Tensor, "*c key value_dim"], Float[Tensor, "*d query value_dim"]
+TensorMask = Bool[Tensor, "..."] | None
+
 _TILE = (256, 1024)  # 1 MiB of float32 scores: they stay in a core's cache
 
 
@@ -57,10 +55,7 @@ def online_softmax(scores: Float[Array, "*axes"], *, tile: int = 1024) -> Float[
     check_size("tile", tile)
     _check_floats(scores=scores)
     if scores.ndim == 0 or scores.shape[-1] == 0:
-        raise ValueError(
-            f"scores have shape {scores.shape}; expected at least one along the last axis: "
-            "there is no weight to give where there is nothing to attend to."
-        )
+        raise ValueError(f"scores have shape {scores.shape}; expected at least one key.")
     top = np.full((*scores.shape[:-1], 1), np.finfo(scores.dtype).min, scores.dtype)
     total = np.zeros_like(top)
     for start in range(0, scores.shape[-1], tile):
@@ -74,15 +69,9 @@ def online_softmax(scores: Float[Array, "*axes"], *, tile: int = 1024) -> Float[
 
 
 def tiled_attention(
-    q: Float[Array, "*b query dim"],
-    k: Float[Array, "*c key dim"],
-    v: Float[Array, "*c key value_dim"],
-    *,
-    mask: Bool[Array, "..."] | None = None,
-    causal: bool = False,
-    scale: float | None = None,
-    tile: tuple[int, int] = _TILE,
-) -> Float[Array, "*d query value_dim"]:
+    q: ArrayQ, k: ArrayK, v: ArrayV, *, mask: ArrayMask = None, causal: bool = False,
+    scale: float | None = None, tile: tuple[int, int] = _TILE,
+) -> ArrayOut:  # fmt: skip
     """Exact attention that holds one tile of scores at a time.
 
     Args:
@@ -111,15 +100,9 @@ def tiled_attention(
 
 
 def tiled_attention_forward(
-    q: Float[Array, "*b query dim"],
-    k: Float[Array, "*c key dim"],
-    v: Float[Array, "*c key value_dim"],
-    *,
-    mask: Bool[Array, "..."] | None = None,
-    causal: bool = False,
-    scale: float | None = None,
-    tile: tuple[int, int] = _TILE,
-) -> tuple[Float[Array, "*d query value_dim"], Float[Array, "*d query"]]:
+    q: ArrayQ, k: ArrayK, v: ArrayV, *, mask: ArrayMask = None, causal: bool = False,
+    scale: float | None = None, tile: tuple[int, int] = _TILE,
+) -> tuple[ArrayOut, Float[Array, "*d query"]]:  # fmt: skip
     r"""``tiled_attention``, and the one number per query that its backward needs.
 
     That number, :math:`L_i = \log \sum_j e^{s_{ij}}`, gives a weight back from its score,
@@ -142,36 +125,32 @@ def tiled_attention_forward(
     Source: Dao et al. (2022), arXiv:2205.14135, algorithm 1.
     Chapter: notebooks/7_efficiency/34_flash.ipynb
     """
-    batch, mask = _check_tiled(q, k, v, mask, causal, tile)
-    q, k, v = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (q, k, v))
-    scale = q.shape[-1] ** -0.5 if scale is None else float(scale)  # NumPy's would make it float64
+    batch, mask, scale = _check_tiled(q, k, v, mask, causal, scale, tile)
+    q, k, v = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (q * scale, k, v))
     output = np.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
-    log_sum_exp = np.empty(q.shape[:-1], q.dtype)
-    sizes = q.shape[-2], k.shape[-2]
+    # the lowest number and not -inf, from which -inf cannot be subtracted
+    top = np.full((*q.shape[:-1], 1), np.finfo(q.dtype).min, q.dtype)
+    total, ones = np.zeros_like(top), np.ones((k.shape[-2], 1), q.dtype)
     with _rows_unbuffered():
-        for i in np.ndindex(*batch):
-            tiles = _tiles(*sizes, None if mask is None else mask[i], causal, tile)
-            log_sum_exp[i] = _forward(q[i] * scale, k[i], v[i], tiles, output[i])
-    return output, log_sum_exp
+        for rows, keys, scores in _scores(q, k, mask, causal, tile):
+            raised = np.maximum(top[rows], scores.max(-1, keepdims=True))
+            correction = np.exp(top[rows] - raised)
+            weights = np.exp(np.subtract(scores, raised, out=scores), out=scores)
+            total[rows] *= correction
+            total[rows] += weights @ ones[keys[-1]]  # three times as fast as .sum()
+            output[rows] *= correction
+            output[rows] += weights @ v[keys]
+            top[rows] = raised
+    top[total == 0], total[total == 0] = -np.inf, 1  # nothing allowed: the output stays zero
+    output /= total
+    return output, (top + np.log(total))[..., 0]
 
 
 def tiled_attention_backward(
-    q: Float[Array, "*batch query dim"],
-    k: Float[Array, "*batch key dim"],
-    v: Float[Array, "*batch key value_dim"],
-    output: Float[Array, "*batch query value_dim"],
-    log_sum_exp: Float[Array, "*batch query"],
-    grad: Float[Array, "*batch query value_dim"],
-    *,
-    mask: Bool[Array, "..."] | None = None,
-    causal: bool = False,
-    scale: float | None = None,
+    q: ArrayQ, k: ArrayK, v: ArrayV, output: ArrayOut, log_sum_exp: Float[Array, "*d query"],
+    grad: ArrayOut, *, mask: ArrayMask = None, causal: bool = False, scale: float | None = None,
     tile: tuple[int, int] = _TILE,
-) -> tuple[
-    Float[Array, "*batch query dim"],
-    Float[Array, "*batch key dim"],
-    Float[Array, "*batch key value_dim"],
-]:
+) -> tuple[ArrayQ, ArrayK, ArrayV]:  # fmt: skip
     r"""Gradients of ``tiled_attention`` by q, k and v; the weights of each tile are computed anew.
 
     With :math:`A = e^{S - L}` and :math:`D_i = do_i \cdot o_i`, the row sums of
@@ -197,76 +176,30 @@ def tiled_attention_backward(
     Source: Dao et al. (2022), arXiv:2205.14135, algorithm 4.
     Chapter: notebooks/7_efficiency/34_flash.ipynb
     """
-    batch, mask = _check_tiled(q, k, v, mask, causal, tile)
-    rows = (*batch, q.shape[-2])
-    for name, given, expected in (
-        ("q", q, (*rows, q.shape[-1])),
-        ("k", k, (*batch, *k.shape[-2:])),
-        ("v", v, (*batch, *v.shape[-2:])),
-        ("output", output, (*rows, v.shape[-1])),
-        ("log_sum_exp", log_sum_exp, rows),
-        ("grad", grad, (*rows, v.shape[-1])),
-    ):
-        if given.shape != expected:
-            raise ValueError(
-                f"{name} has shape {given.shape}; expected {expected}. "
-                "Do output and log_sum_exp come from these q, k and v, all with one batch?"
-            )
-    _check_floats(q=q, output=output, log_sum_exp=log_sum_exp, grad=grad)
-    scale = q.shape[-1] ** -0.5 if scale is None else float(scale)  # NumPy's would make it float64
-    gradients = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
-    sizes = q.shape[-2], k.shape[-2]
-    with _rows_unbuffered():
-        for i in np.ndindex(*batch):
-            tiles = _tiles(*sizes, None if mask is None else mask[i], causal, tile)
-            dq, dk, dv = (x[i] for x in gradients)
-            inputs = (q[i] * scale, k[i], v[i], output[i], log_sum_exp[i], grad[i])
-            _backward(*inputs, tiles, dq, dk, dv)
-            dq *= scale
-    return gradients
-
-
-def _forward(q: Array, k: Array, v: Array, tiles: Iterator, output: Array) -> Array:
-    """Add one head's attention into ``output``, zeros before, and return its log-sum-exp."""
-    # the lowest number and not -inf, from which -inf cannot be subtracted
-    top = np.full((len(q), 1), np.finfo(q.dtype).min, q.dtype)
-    total, ones, buffer = np.zeros_like(top), np.ones((len(k), 1), q.dtype), np.empty(0, q.dtype)
-    for rows, keys, allowed in tiles:
-        scores, buffer = _product(q[rows], k[keys], buffer)
-        if allowed is not None:
-            np.copyto(scores, -np.inf, where=~allowed)
-        raised = np.maximum(top[rows], scores.max(-1, keepdims=True))
-        correction = np.exp(top[rows] - raised)
-        weights = np.exp(np.subtract(scores, raised, out=scores), out=scores)
-        total[rows] *= correction
-        total[rows] += weights @ ones[keys]  # three times as fast as .sum()
-        output[rows] *= correction
-        output[rows] += weights @ v[keys]
-        top[rows] = raised
-    top[total == 0], total[total == 0] = -np.inf, 1  # nothing allowed: the output stays zero
-    output /= total
-    return (top + np.log(total))[:, 0]
-
-
-def _backward(
-    q: Array, k: Array, v: Array, output: Array, log_sum_exp: Array, grad: Array,
-    tiles: Iterator, dq: Array, dk: Array, dv: Array,
-) -> None:  # fmt: skip
-    """Add one head's gradients into ``dq``, ``dk`` and ``dv``; q comes scaled, dq is yet to be."""
-    shift = np.where(log_sum_exp == -np.inf, 0, log_sum_exp)[:, None]  # all its scores are -inf
+    batch, mask, scale = _check_tiled(q, k, v, mask, causal, scale, tile)
+    given = dict(q=q, k=k, v=v, output=output, log_sum_exp=log_sum_exp, grad=grad)
+    rows, like_output = (*batch, q.shape[-2]), (*batch, q.shape[-2], v.shape[-1])
+    expected = {name: (*batch, *given[name].shape[-2:]) for name in "qkv"}
+    expected |= {"output": like_output, "log_sum_exp": rows, "grad": like_output}
+    for name, x in given.items():
+        cause = "Do output and log_sum_exp come from these q, k and v, all with one batch?"
+        check_shape(name, x, expected[name], cause)
+    _check_floats(**given)
+    q = q * scale
+    shift = np.where(log_sum_exp == -np.inf, 0, log_sum_exp)[..., None]  # all its scores are -inf
     row_sums = (grad * output).sum(-1, keepdims=True)
-    first, second = np.empty(0, q.dtype), np.empty(0, q.dtype)
-    for rows, keys, allowed in tiles:
-        scores, first = _product(q[rows], k[keys], first)
-        if allowed is not None:
-            np.copyto(scores, -np.inf, where=~allowed)
-        weights = np.exp(np.subtract(scores, shift[rows], out=scores), out=scores)
-        dv[keys] += weights.T @ grad[rows]
-        dscores, second = _product(grad[rows], v[keys], second)
-        dscores -= row_sums[rows]
-        dscores *= weights
-        dq[rows] += dscores @ k[keys]
-        dk[keys] += dscores.T @ q[rows]
+    dq, dk, dv, buffer = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v), _buffer(q, k, tile)
+    with _rows_unbuffered():
+        for rows, keys, scores in _scores(q, k, mask, causal, tile):
+            weights = np.exp(np.subtract(scores, shift[rows], out=scores), out=scores)
+            dv[keys] += weights.T @ grad[rows]
+            dscores = _product(grad[rows], v[keys], buffer)
+            dscores -= row_sums[rows]
+            dscores *= weights
+            dq[rows] += dscores @ k[keys]
+            dk[keys] += dscores.T @ q[rows]
+    dq *= scale
+    return dq, dk, dv
 
 
 @contextmanager
@@ -280,11 +213,31 @@ def _rows_unbuffered() -> Iterator[None]:
         yield
 
 
-def _product(rows: Array, keys: Array, buffer: Array) -> tuple[Array, Array]:
-    """``rows @ keys.T``, written into a buffer that grows when it must."""
-    size = len(rows) * len(keys)
-    buffer = buffer if buffer.size >= size else np.empty(size, rows.dtype)
-    return np.matmul(rows, keys.T, out=buffer[:size].reshape(len(rows), len(keys))), buffer
+def _buffer(q: Array, k: Array, tile: tuple[int, int]) -> Array:
+    return np.empty(min(tile[0], q.shape[-2]) * min(tile[1], k.shape[-2]), q.dtype)
+
+
+def _product(rows: Array, keys: Array, buffer: Array) -> Array:
+    """``rows @ keys.T``, written into a buffer."""
+    shape = len(rows), len(keys)
+    return np.matmul(rows, keys.T, out=buffer[: math.prod(shape)].reshape(shape))
+
+
+def _scores(
+    q: Array, k: Array, mask: Array | None, causal: bool, tile: tuple[int, int]
+) -> Iterator[tuple[tuple, tuple, Array]]:
+    """Tile by tile of each head: where its queries stand, where its keys, and the scores.
+
+    Hidden scores are -inf. The next tile overwrites them.
+    """
+    buffer = _buffer(q, k, tile)
+    for i in np.ndindex(q.shape[:-2]):
+        head_mask = None if mask is None else mask[i]
+        for rows, keys, allowed in _tiles(q.shape[-2], k.shape[-2], head_mask, causal, tile):
+            scores = _product(q[*i, rows], k[*i, keys], buffer)
+            if allowed is not None:
+                np.copyto(scores, -np.inf, where=~allowed)
+            yield (*i, rows), (*i, keys), scores
 
 
 def _tiles(
@@ -309,15 +262,9 @@ def _tiles(
 
 
 def window_attention(
-    q: Float[Tensor, "*b query dim"],
-    k: Float[Tensor, "*c key dim"],
-    v: Float[Tensor, "*c key value_dim"],
-    *,
-    before: int,
-    after: int = 0,
-    mask: Bool[Tensor, "..."] | None = None,
+    q: TensorQ, k: TensorK, v: TensorV, *, before: int, after: int = 0, mask: TensorMask = None,
     scale: float | None = None,
-) -> Float[Tensor, "*d query value_dim"]:
+) -> TensorOut:  # fmt: skip
     """Attention to nearby keys, in time and memory proportional to length times window.
 
     Equal to ``attention`` with ``window_mask(query, key, before=before, after=after)``. Queries are
@@ -343,8 +290,7 @@ def window_attention(
     Source: Beltagy et al. (2020), arXiv:2004.05150, section 3.1.
     Chapter: notebooks/7_efficiency/35_sparse_linear.ipynb
     """
-    check_size("before", before, least=0)
-    check_size("after", after, least=0)
+    check_size("before", before, least=0), check_size("after", after, least=0)
     batch, seen = _check_sequences(q, k, v, mask, aligned=True)
     query, key = q.shape[-2], k.shape[-2]
     block = max(1, min(query, max(before + 1 + after, 64)))  # tiny products would waste time
@@ -364,10 +310,8 @@ def window_attention(
         real = real[:, :1]  # one mask serves all heads
     distance = before + torch.arange(block)[:, None] - torch.arange(span)  # query minus key
     near = ((distance <= before) & (distance >= -after)).to(q.device)
-    output = attention(
-        cut(q, (0, fill), block), cut(k, reach, span), cut(v, reach, span),
-        mask=near & real, scale=scale,
-    )  # fmt: skip
+    q, k, v = cut(q, (0, fill), block), cut(k, reach, span), cut(v, reach, span)
+    output = attention(q, k, v, mask=near & real, scale=scale)
     output = output.unflatten(0, (lead, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :query]
     return output.reshape(*batch, query, v.shape[-1])
 
@@ -394,15 +338,9 @@ def elu_features(x: Float[Tensor, "*batch length dim"]) -> Float[Tensor, "*batch
 
 
 def linear_attention(
-    q: Float[Tensor, "*b query dim"],
-    k: Float[Tensor, "*c key dim"],
-    v: Float[Tensor, "*c key value_dim"],
-    *,
-    mask: Bool[Tensor, "..."] | None = None,
-    causal: bool = False,
-    features: Callable[[Tensor], Tensor] = elu_features,
-    chunk: int = 64,
-) -> Float[Tensor, "*d query value_dim"]:
+    q: TensorQ, k: TensorK, v: TensorV, *, mask: TensorMask = None, causal: bool = False,
+    features: Callable[[Tensor], Tensor] = elu_features, chunk: int = 64,
+) -> TensorOut:  # fmt: skip
     r"""Attention whose scores are products of features, in time proportional to length.
 
     .. math:: o_i = \frac{\phi(q_i)^\top \sum_j \phi(k_j) v_j^\top}
@@ -459,23 +397,33 @@ def _causal_sums(q: Tensor, k: Tensor, v: Tensor, chunk: int) -> Tensor:
 # ------------------------------------------------------------------------------------- checks
 
 
-def _check_tiled(
-    q: Array, k: Array, v: Array, mask: Array | None, causal: bool, tile: tuple[int, int]
-) -> tuple[tuple[int, ...], Array | None]:
-    """Check what the tiled functions are given; return the batch axes and the whole mask."""
+def _batch(q: Any, k: Any, v: Any, *, aligned: bool) -> tuple[int, ...]:
+    """The batch axes of the output, after checking q, k and v, arrays or tensors."""
     check_qkv(q, k, v)
+    query, key = q.shape[-2], k.shape[-2]
+    if aligned and key < query:
+        raise ValueError(
+            f"{query} queries but {key} keys; expected at least as many keys: the last query "
+            "stands at the last key. Are q and k swapped?"
+        )
+    return np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+
+
+def _check_tiled(
+    q: Array, k: Array, v: Array, mask: Array | None, causal: bool, scale: float | None, tile: tuple
+) -> tuple[tuple[int, ...], Array | None, float]:
+    """Check what the tiled functions are given; return the batch axes, whole mask and scale."""
+    batch = _batch(q, k, v, aligned=causal)
     _check_floats(q=q)
     if not isinstance(tile, tuple) or len(tile) != 2:
         raise ValueError(f"tile is {tile!r}; expected a pair of sizes, (queries, keys).")
     check_size("tile[0]", tile[0]), check_size("tile[1]", tile[1])
-    query, key = q.shape[-2], k.shape[-2]
-    if causal:
-        _check_enough_keys(query, key)
-    batch = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
     if mask is not None:
-        check_mask(mask, (*batch, query, key))
-        mask = np.broadcast_to(mask, (*batch, query, key))
-    return batch, mask
+        shape = (*batch, q.shape[-2], k.shape[-2])
+        check_mask(mask, shape)
+        mask = np.broadcast_to(mask, shape)
+    # a scale of NumPy's would make float32 float64
+    return batch, mask, q.shape[-1] ** -0.5 if scale is None else float(scale)
 
 
 def _check_sequences(
@@ -485,42 +433,22 @@ def _check_sequences(
 
     The latter is ``(*batch, key, 1)``, a view.
     """
-    check_qkv(q, k, v)
-    query, key = q.shape[-2], k.shape[-2]
-    if aligned:
-        _check_enough_keys(query, key)
-    batch = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    if mask is None:
-        mask = torch.ones(1, 1, dtype=torch.bool, device=q.device)
-    elif mask.ndim > 1 and mask.shape[-2] != 1:
+    batch, key = _batch(q, k, v, aligned=aligned), k.shape[-2]
+    mask = torch.ones(1, 1, dtype=torch.bool, device=q.device) if mask is None else mask
+    if mask.ndim > 1 and mask.shape[-2] != 1:
         raise ValueError(
-            f"mask has shape {tuple(mask.shape)}; expected one for all queries, (..., 1, {key}): "
-            "one for each query would take the memory that is to be saved. Is it causal or a "
-            "window? Those are options here; for any other use attention."
+            f"mask has shape {tuple(mask.shape)}; expected one for all queries, (..., 1, {key}). "
+            "Is it causal or a window? Those are options here; for any other use attention."
         )
     check_mask(mask, (*batch, 1, key))
     return batch, mask.expand(*batch, 1, key).mT
 
 
-def _check_enough_keys(query: int, key: int) -> None:
-    if key < query:
-        raise ValueError(
-            f"{query} queries but {key} keys; expected at least as many keys: the last query "
-            "stands at the last key. Are q and k swapped?"
-        )
-
-
 def _check_floats(**arrays: Array) -> None:
-    """Check that these are NumPy arrays of one dtype, float32 or float64."""
-    expected = next(iter(arrays.values())).dtype
+    dtype = next(iter(arrays.values())).dtype
     for name, x in arrays.items():
-        if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
+        if not isinstance(x, np.ndarray) or x.dtype != dtype or dtype not in ("f4", "f8"):
             raise ValueError(
-                f"{name} is {type(x).__name__} of {x.dtype}; expected a NumPy array of float32 or "
-                "float64. Is it a tensor (use .numpy()), or does it hold whole numbers?"
-            )
-        if x.dtype != expected:
-            raise ValueError(
-                f"{name} has dtype {x.dtype}, the others {expected}; expected one for all. "
-                "Was only one of them cast?"
+                f"{name} is {type(x).__name__} of {x.dtype}; expected NumPy arrays, all float32 or "
+                "all float64. Is it a tensor (use .numpy()), or was only one cast?"
             )

@@ -9,31 +9,34 @@ import copy
 import difflib
 import importlib
 import pkgutil
+import sysconfig
 import textwrap
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "Exercise",
-    "Prediction",
-    "Variant",
-    "Verdict",
-    "assess",
-    "exercises",
-    "grade",
-    "hint",
-    "predict",
-    "predictions",
-]
+from attnutils.checks import matches
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A known wrong answer, and what to tell the learner who gives it."""
+    """A known wrong answer.
+
+    Attributes:
+        name: of the mistake, in a few words.
+        function: called as the learner's is.
+        diagnosis: what to tell the learner whose answer equals it.
+    Example:
+        >>> exercises()["weighted-sum"].variants[0].name
+        'ignores the weights'
+
+    Source: this book.
+    """
 
     name: str
     function: Callable
@@ -53,6 +56,11 @@ class Exercise:
         variants: known wrong answers.
         hints: from a nudge to nearly the answer.
         tolerance: largest allowed absolute difference.
+    Example:
+        >>> exercises()["weighted-sum"].signature
+        'weighted_sum(weights (rows,), values (rows, dim)) -> (dim,)'
+
+    Source: this book.
     """
 
     id: str
@@ -75,6 +83,11 @@ class Prediction:
         question: one sentence.
         options: for each letter, the choice and what to tell the learner who makes it.
         answer: the letter of the right choice.
+    Example:
+        >>> list(predictions()["needle-dilution"].options)
+        ['a', 'b', 'c']
+
+    Source: this book.
     """
 
     id: str
@@ -86,7 +99,18 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of ``assess``; ``variant`` names the known mistake, if it is one."""
+    """Outcome of ``assess``.
+
+    Attributes:
+        passed: whether the answer equals the reference.
+        message: what ``grade`` prints.
+        variant: name of the known mistake, if it is one.
+    Example:
+        >>> assess("weighted-sum", lambda weights, values: weights @ values)
+        Verdict(passed=True, message='correct.', variant=None)
+
+    Source: this book.
+    """
 
     passed: bool
     message: str
@@ -107,6 +131,8 @@ def grade(id: str, answer: Callable) -> None:
         Replace the `...` and run the cell again; hint("weighted-sum") helps.
         >>> grade("weighted-sum", lambda weights, values: weights @ values)
         weighted-sum: correct.
+
+    Source: this book.
     """
     _print(f"{id}: {assess(id, answer).message}")
 
@@ -124,6 +150,8 @@ def assess(id: str, answer: Callable) -> Verdict:
     Example:
         >>> assess("weighted-sum", lambda weights, values: values.mean(0)).variant
         'ignores the weights'
+
+    Source: this book.
     """
     exercise = _find(id, exercises(), "exercise")
     if not callable(answer):
@@ -131,41 +159,37 @@ def assess(id: str, answer: Callable) -> Verdict:
             f"grade({id!r}, …) got a {type(answer).__name__}; expected the function itself. "
             "Is it called already? Pass it without parentheses."
         )
-    outputs = []
-    for case in exercise.cases(np.random.default_rng(0)):
-        expected = exercise.reference(*copy.deepcopy(case))
+    cases, outputs, careless = exercise.cases(np.random.default_rng(0)), [], ""
+    for case in cases:
+        given = copy.deepcopy(case)
         try:
-            with np.errstate(all="ignore"):  # an overflow is judged by what it returns
-                got = answer(*copy.deepcopy(case))
+            got = _call(answer, given)
         except Exception as error:  # whatever a learner's function raises becomes an answer
-            return Verdict(
-                False,
-                f"your function raised {type(error).__name__}: {error}\n"
-                f"  It was called with {_describe(case)}; expected is {exercise.signature}.",
-            )
+            told = f"your function raised {type(error).__name__}: {error}\n{_where(error)}"
+            called = f"It was called with {_describe(case)}; expected is {exercise.signature}."
+            return Verdict(False, f"{told}  {called}")
         if got is ...:
-            return Verdict(
-                False,
-                "not attempted yet.\n"
-                f'Replace the `...` and run the cell again; hint("{id}") helps.',
-            )
+            told = f'Replace the `...` and run the cell again; hint("{id}") helps.'
+            return Verdict(False, f"not attempted yet.\n{told}")
         if got is None:
             return Verdict(False, "your function returned None. Is a `return` missing?")
-        outputs.append((case, got, expected))
-    if all(_same(got, expected, exercise.tolerance) for _, got, expected in outputs):
-        return Verdict(True, "correct.")
+        outputs.append(got)
+        careless = careless or _careless(
+            case, given, got, _call(exercise.reference, copy.deepcopy(case))
+        )
+
+    def differing(function: Callable) -> list[tuple]:
+        answers = (_call(function, copy.deepcopy(case)) for case in cases)
+        compared = zip(cases, outputs, answers)
+        return [x for x in compared if not _same(x[1], x[2], exercise.tolerance)]
+
+    wrong = differing(exercise.reference)
+    if not wrong:
+        return Verdict(not careless, careless or "correct.")
     for variant in exercise.variants:
-        with np.errstate(all="ignore"):
-            wrong = [variant.function(*copy.deepcopy(case)) for case, _, _ in outputs]
-        if all(
-            _same(got, slip, exercise.tolerance)
-            for (_, got, _), slip in zip(outputs, wrong, strict=True)
-        ):
+        if not differing(variant.function):
             return Verdict(False, f"not yet. {variant.diagnosis}", variant.name)
-    for case, got, expected in outputs:
-        if not _same(got, expected, exercise.tolerance):
-            return Verdict(False, _difference(case, got, expected))
-    raise AssertionError("unreachable: some case differs")
+    return Verdict(False, _difference(*wrong[0], exercise.tolerance))
 
 
 def hint(id: str, number: int = 1) -> None:
@@ -180,6 +204,8 @@ def hint(id: str, number: int = 1) -> None:
         >>> hint("weighted-sum")
         Hint 1 of 3: multiply each row of values by its weight; what do you do with the
         rows then?
+
+    Source: this book.
     """
     hints = _find(id, exercises(), "exercise").hints
     if number not in range(1, len(hints) + 1):
@@ -199,6 +225,8 @@ def predict(id: str, choice: Any = ...) -> None:
         >>> predict("needle-dilution", "z")
         Traceback (most recent call last):
         ValueError: 'needle-dilution' has the choices a, b, c; 'z' is none of them.
+
+    Source: this book.
     """
     prediction = _find(id, predictions(), "prediction")
     if choice is ...:
@@ -221,6 +249,8 @@ def exercises() -> dict[str, Exercise]:
     Example:
         >>> "weighted-sum" in exercises()
         True
+
+    Source: this book.
     """
     return {e.id: e for module in _modules() for e in module.EXERCISES}
 
@@ -232,6 +262,8 @@ def predictions() -> dict[str, Prediction]:
     Example:
         >>> predictions()["needle-dilution"].chapter
         '01'
+
+    Source: this book.
     """
     return {p.id: p for module in _modules() for p in module.PREDICTIONS}
 
@@ -263,6 +295,34 @@ def _find(id: str, among: dict[str, Any], what: str) -> Any:
     return among[id]
 
 
+def _call(function: Callable, case: tuple) -> Any:
+    with np.errstate(all="ignore"):  # an overflow is judged by what it returns
+        return function(*case)
+
+
+def _careless(case: tuple, given: tuple, got: Any, expected: Any) -> str:
+    """What is left to say of an answer whose numbers are right."""
+    for before, after in zip(case, given):
+        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
+            return (
+                "the numbers are right, but your function overwrites its argument of shape "
+                f"{before.shape}, which the caller may still need. Compute on a copy."
+            )
+    if isinstance(expected, np.ndarray) and expected.dtype == bool != np.asarray(got).dtype:
+        return f"the numbers are right, but their dtype is {np.asarray(got).dtype}; expected bool."
+    return ""
+
+
+def _where(error: Exception) -> str:
+    """The line of the learner's own code in which it was raised, if it was called at all."""
+    paths = sysconfig.get_paths()
+    libraries = paths["stdlib"], paths["purelib"], paths["platlib"], str(Path(__file__).parent)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((*libraries, "<frozen")):
+            return f"  in line {frame.lineno}{frame.line and ': '}{frame.line}\n"
+    return ""
+
+
 def _describe(case: tuple) -> str:
     def describe(x: Any) -> str:
         if hasattr(x, "in_features"):
@@ -272,37 +332,30 @@ def _describe(case: tuple) -> str:
     return ", ".join(map(describe, case))
 
 
-def _flat(x: Any) -> list[np.ndarray]:
-    """The arrays in an answer: one, or several in a tuple or list."""
+def _flat(x: Any) -> tuple[np.ndarray, ...]:
+    """The arrays in an answer: one, or several in a tuple or list. What is no number is NaN."""
     if isinstance(x, tuple | list) and any(getattr(item, "ndim", 0) for item in x):
-        return [array for item in x for array in _flat(item)]
-    if hasattr(x, "detach"):
-        x = x.detach().cpu().numpy()
-    return [np.asarray(x)]
+        return tuple(array for item in x for array in _flat(item))
+    try:
+        x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    except (TypeError, ValueError):  # such as lists of different lengths
+        return (np.array(np.nan),)
+    return (x if x.dtype.kind in "biufc" else np.full(x.shape, np.nan),)
 
 
 def _same(got: Any, expected: Any, tolerance: float) -> bool:
     a, b = _flat(got), _flat(expected)
     return len(a) == len(b) and all(
-        x.dtype != object
-        and x.shape == y.shape
-        and np.allclose(x, y, rtol=0, atol=tolerance, equal_nan=True)
-        for x, y in zip(a, b, strict=True)
+        x.shape == y.shape and np.allclose(x, y, rtol=0, atol=tolerance, equal_nan=True)
+        for x, y in zip(a, b)
     )
 
 
-def _difference(case: tuple, got: Any, expected: Any) -> str:
-    called = f"Called with {_describe(case)}"
-    a, b = _flat(got), _flat(expected)
-    if len(a) != len(b):
-        return f"not yet. {called} it returned {len(a)} arrays; expected {len(b)}."
-    for x, y in zip(a, b, strict=True):
-        if x.shape != y.shape:
-            return f"not yet. {called} it returned shape {x.shape}; expected {y.shape}."
-        if x.dtype == object or not np.isfinite(x).all():
-            return f"not yet. {called} it returned values that are not finite numbers."
-    worst = max(float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True) if x.size)
-    return (
-        f"not yet. {called} the shape is right but values differ by up to {worst:.3g}. "
-        "It is none of the known mistakes: compare a small case by hand."
-    )
+def _difference(case: tuple, got: Any, expected: Any, tolerance: float) -> str:
+    name = f"not yet. Called with {_describe(case)}, your result"
+    try:
+        matches(_flat(got), _flat(expected), tolerance=tolerance, name=name)
+    except AssertionError as error:
+        told = str(error)
+    unknown = told.endswith(f"allowed {tolerance:g}.")
+    return told + (" It is no known mistake: compare a small case by hand." if unknown else "")

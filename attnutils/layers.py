@@ -14,6 +14,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from attnutils.attention import (
+    Bias,
+    Keys,
+    Mask,
+    Queries,
+    Values,
+    Weights,
     additive_scores,
     attention,
     attention_weights,
@@ -21,19 +27,7 @@ from attnutils.attention import (
     general_scores,
 )
 from attnutils.positions import Rotary
-from attnutils.shapes import check_bias, check_mask, check_probability, check_qkv, check_size
-
-__all__ = [
-    "AdditiveAttention",
-    "AttentionCore",
-    "DotProductAttention",
-    "FeedForward",
-    "GatedFeedForward",
-    "GeneralAttention",
-    "KVCache",
-    "MultiHeadAttention",
-    "Residual",
-]
+from attnutils.shapes import check_probability, check_qkv, check_shape, check_size
 
 
 class AttentionCore(nn.Module):
@@ -53,6 +47,7 @@ class AttentionCore(nn.Module):
         >>> Uniform()(torch.ones(1, 2), torch.ones(2, 2), torch.tensor([[0.0], [4.0]]))
         tensor([[2.]])
 
+    Source: this book; the split into scores, softmax and sum is that of Bahdanau et al. (2015).
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
 
@@ -61,31 +56,17 @@ class AttentionCore(nn.Module):
         self.dropout = check_probability("dropout", dropout)
 
     def weights(
-        self,
-        q: Float[Tensor, "*b query query_dim"],
-        k: Float[Tensor, "*c key key_dim"],
-        *,
-        mask: Bool[Tensor, "..."] | None = None,
-        causal: bool = False,
-        bias: Float[Tensor, "..."] | None = None,
-    ) -> Float[Tensor, "*d query key"]:
+        self, q: Queries, k: Keys, *, mask: Mask = None, causal: bool = False, bias: Bias = None
+    ) -> Weights:
         """Weights of each query over the keys; arguments as in ``attention_weights``."""
         raise NotImplementedError(f"{type(self).__name__} must define weights(q, k, …)")
 
     def forward(
-        self,
-        q: Float[Tensor, "*b query query_dim"],
-        k: Float[Tensor, "*c key key_dim"],
-        v: Float[Tensor, "*c key value_dim"],
-        *,
-        mask: Bool[Tensor, "..."] | None = None,
-        causal: bool = False,
-        bias: Float[Tensor, "..."] | None = None,
+        self, q: Queries, k: Keys, v: Values, **options: Any
     ) -> Float[Tensor, "*d query value_dim"]:
-        """One weighted sum of values per query; arguments as in ``attention``."""
+        """One weighted sum of values per query; options as in ``weights``."""
         check_qkv(q, k, v, same_dim=False)
-        weights = self.weights(q, k, mask=mask, causal=causal, bias=bias)
-        return F.dropout(weights, self.dropout, self.training) @ v
+        return F.dropout(self.weights(q, k, **options), self.dropout, self.training) @ v
 
 
 class DotProductAttention(AttentionCore):
@@ -109,16 +90,14 @@ class DotProductAttention(AttentionCore):
         super().__init__(dropout)
         self.scale = scale
 
-    def weights(self, q, k, *, mask=None, causal=False, bias=None):
+    def weights(self, q, k, **options):
         """Weights of each query over the keys, as ``attention_weights`` gives them."""
-        return attention_weights(q, k, mask=mask, causal=causal, bias=bias, scale=self.scale)
+        return attention_weights(q, k, scale=self.scale, **options)
 
-    def forward(self, q, k, v, *, mask=None, causal=False, bias=None):
+    def forward(self, q, k, v, **options):
         """The fused kernel; the same output as ``weights`` times v."""
         dropout = self.dropout if self.training else 0.0  # the kernel does not know of eval()
-        return attention(
-            q, k, v, mask=mask, causal=causal, bias=bias, scale=self.scale, dropout=dropout
-        )
+        return attention(q, k, v, scale=self.scale, dropout=dropout, **options)
 
 
 class AdditiveAttention(AttentionCore):
@@ -152,25 +131,17 @@ class AdditiveAttention(AttentionCore):
         self.key = nn.Linear(check_size("key_dim", key_dim), hidden_dim, bias=False)
         self.v = nn.Parameter(torch.empty(hidden_dim).uniform_(-1, 1) * hidden_dim**-0.5)
 
-    def project_keys(
-        self, k: Float[Tensor, "*c key key_dim"]
-    ) -> Float[Tensor, "*c key hidden_dim"]:
+    def project_keys(self, k: Keys) -> Float[Tensor, "*c key hidden_dim"]:
         """U k, to be computed once for many queries."""
         return self.key(k)
 
-    def weights(self, q, k, *, mask=None, causal=False, bias=None, keys_projected=False):
+    def weights(self, q, k, *, keys_projected=False, **options):
         """Weights of each query over the keys; memory query times key times hidden_dim."""
 
         def score(q: Tensor, k: Tensor) -> Tensor:
             return additive_scores(self.query(q), k if keys_projected else self.key(k), self.v)
 
-        return attention_weights(q, k, mask=mask, causal=causal, bias=bias, score=score)
-
-    def forward(self, q, k, v, *, mask=None, causal=False, bias=None, keys_projected=False):
-        """One weighted sum of values per query; k may be projected already."""
-        check_qkv(q, k, v, same_dim=False)
-        options = {"mask": mask, "causal": causal, "bias": bias, "keys_projected": keys_projected}
-        return F.dropout(self.weights(q, k, **options), self.dropout, self.training) @ v
+        return attention_weights(q, k, score=score, **options)
 
 
 class GeneralAttention(AttentionCore):
@@ -200,23 +171,17 @@ class GeneralAttention(AttentionCore):
         self.weight = nn.Parameter(torch.empty(query_dim, key_dim))
         nn.init.xavier_uniform_(self.weight)
 
-    def project_keys(self, k: Float[Tensor, "*c key key_dim"]) -> Float[Tensor, "*c key query_dim"]:
+    def project_keys(self, k: Keys) -> Float[Tensor, "*c key query_dim"]:
         """W k, to be computed once for many queries."""
         return k @ self.weight.mT
 
-    def weights(self, q, k, *, mask=None, causal=False, bias=None, keys_projected=False):
+    def weights(self, q, k, *, keys_projected=False, **options):
         """Weights of each query over the keys."""
 
         def score(q: Tensor, k: Tensor) -> Tensor:
             return dot_scores(q, k) if keys_projected else general_scores(q, k, self.weight)
 
-        return attention_weights(q, k, mask=mask, causal=causal, bias=bias, score=score)
-
-    def forward(self, q, k, v, *, mask=None, causal=False, bias=None, keys_projected=False):
-        """One weighted sum of values per query; k may be projected already."""
-        check_qkv(q, k, v, same_dim=False)
-        options = {"mask": mask, "causal": causal, "bias": bias, "keys_projected": keys_projected}
-        return F.dropout(self.weights(q, k, **options), self.dropout, self.training) @ v
+        return attention_weights(q, k, score=score, **options)
 
 
 class KVCache:
@@ -236,6 +201,7 @@ class KVCache:
         >>> k.shape, len(cache)
         (torch.Size([1, 2, 4, 4]), 4)
 
+    Source: Shazeer (2019), section 2.4, the incremental form; room set aside ahead: this book.
     Chapter: notebooks/7_efficiency/36_kv_cache.ipynb
     """
 
@@ -262,21 +228,16 @@ class KVCache:
                 is left as it was.
         """
         length = self._length + k.shape[-2]
-        if k.shape[:-1] != v.shape[:-1]:
-            raise ValueError(
-                f"k is {tuple(k.shape)} but v {tuple(v.shape)}; expected one value for each key."
-            )
         if self.max_length is not None and length > self.max_length:
             raise ValueError(
                 f"the cache holds {self._length} of at most {self.max_length} keys; "
                 f"{k.shape[-2]} more do not fit. Was it used for another sequence before?"
             )
-        for name, new, old in (("k", k, self._k), ("v", v, self._v)):
-            if old is not None and (*new.shape[:2], new.shape[3]) != (*old.shape[:2], old.shape[3]):
-                raise ValueError(
-                    f"{name} is {tuple(new.shape)} but the cache holds (batch, heads, …, dim) = "
-                    f"{(*old.shape[:2], '…', old.shape[3])}. Does it belong to another batch?"
-                )
+        check_shape("v", v, (*k.shape[:-1], "dim"), "Is there one value for each key?")
+        old = self.get() if self._length else (k, v)
+        for name, new, held in zip("kv", (k, v), old):
+            expected = (*held.shape[:2], "new", held.shape[-1])
+            check_shape(name, new, expected, "Does the cache hold another batch?")
         self._k, self._v = self._room(self._k, k, length), self._room(self._v, v, length)
         self._k[:, :, self._length : length] = k
         self._v[:, :, self._length : length] = v
@@ -287,9 +248,9 @@ class KVCache:
         """All keys and values so far, as views.
 
         Raises:
-            ValueError: nothing was appended yet.
+            ValueError: there are none.
         """
-        if self._k is None:
+        if not self._length:
             raise ValueError("the cache is empty; append keys and values first.")
         return self._k[:, :, : self._length], self._v[:, :, : self._length]
 
@@ -318,12 +279,13 @@ class KVCache:
 
     def _room(self, held: Tensor | None, new: Tensor, length: int) -> Tensor:
         """The tensor to write into: the one held, or a copy with room."""
-        if held is not None and held.shape[2] >= length:
+        used = self._length
+        if used and held.shape[2] >= length:
             return held
-        size = self.max_length or max(length, 2 * (0 if held is None else held.shape[2]), 16)
+        size = self.max_length or max(length, 2 * used, 16)
         room = new.new_empty(*new.shape[:2], size, new.shape[3])
-        if held is not None:
-            room[:, :, : self._length] = held[:, :, : self._length]
+        if used:
+            room[:, :, :used] = held[:, :, :used]
         return room
 
 
@@ -435,12 +397,6 @@ class MultiHeadAttention(nn.Module):
         if self.rotary is not None:
             places = self._positions(positions, x, before)
             q, k = self.rotary(q, places), self.rotary(k, places)
-        keys = k.shape[2] + (before if memory is None else 0)
-        scores_shape = (len(x), self.num_heads, x.shape[1], keys)
-        if mask is not None:
-            check_mask(mask, scores_shape)
-        if bias is not None:
-            check_bias(bias, scores_shape)
         if cache is not None and not (memory is not None and before):
             k, v = cache.append(k, v)
         if self.num_kv_heads < self.num_heads:
@@ -455,29 +411,18 @@ class MultiHeadAttention(nn.Module):
         return self.output(heads.transpose(1, 2).flatten(2))  # (batch, query, heads * head_dim)
 
     def _check_inputs(self, x: Tensor, memory: Tensor | None) -> None:
-        given = [("x", x, self.dim)]
+        if memory is None and self.memory_dim != self.dim:
+            raise ValueError(f"memory is missing; expected one of size {self.memory_dim}.")
+        cause = "Is the batch axis missing, or another layer's size meant?"
+        check_shape("x", x, ("batch", "length", self.dim), cause)
         if memory is not None:
-            given.append(("memory", memory, self.memory_dim))
-        elif self.memory_dim != self.dim:
-            raise ValueError(
-                f"memory is missing; this layer reads a memory of size {self.memory_dim}."
-            )
-        for name, tensor, dim in given:
-            if tensor.ndim != 3 or tensor.shape[-1] != dim:
+            cause = "Was the memory encoded from another batch, or by another size of model?"
+            check_shape("memory", memory, (len(x), "length", self.memory_dim), cause)
+            if self.rotary is not None:
                 raise ValueError(
-                    f"{name} has shape {tuple(tensor.shape)}; expected (batch, length, {dim}). "
-                    "Is the batch axis missing, or another layer's size meant?"
+                    "rotary positions turn queries and keys of one sequence; expected no memory. "
+                    "Build the cross-attention layer without rotary."
                 )
-        if memory is not None and len(memory) != len(x):
-            raise ValueError(
-                f"x has batch {len(x)} but memory {len(memory)}; expected the same. "
-                "Was the memory encoded from another batch?"
-            )
-        if memory is not None and self.rotary is not None:
-            raise ValueError(
-                "rotary positions turn queries and keys of one sequence; expected no memory. "
-                "Build the cross-attention layer without rotary."
-            )
 
     def _positions(self, positions: Tensor | None, x: Tensor, before: int) -> Tensor:
         if positions is None:
@@ -489,10 +434,8 @@ class MultiHeadAttention(nn.Module):
             )
         return positions if positions.ndim == 1 else positions[:, None]  # an axis for heads
 
-    def _split(self, x: Tensor, heads: int) -> Tensor:
-        return x.unflatten(-1, (heads, self.head_dim)).transpose(
-            1, 2
-        )  # (batch, heads, length, dim)
+    def _split(self, x: Tensor, heads: int) -> Float[Tensor, "batch heads length head_dim"]:
+        return x.unflatten(-1, (heads, self.head_dim)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):

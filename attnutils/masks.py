@@ -11,15 +11,7 @@ from torch import Tensor
 
 from attnutils.shapes import check_size
 
-__all__ = [
-    "block_mask",
-    "causal_mask",
-    "describe",
-    "distances",
-    "padding_mask",
-    "prefix_mask",
-    "window_mask",
-]
+Mask = Bool[Tensor, "query key"]
 
 
 def distances(
@@ -40,20 +32,20 @@ def distances(
         tensor([[ 1,  0, -1],
                 [ 2,  1,  0]])
 
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Source: this book.
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
     key = query if key is None else key
     check_size("query", query, least=0)
     if check_size("key", key, least=0) < query:
         raise ValueError(
-            f"{query} queries but {key} keys; expected at least as many keys: the last query "
-            "stands at the last key. Are the two sizes swapped?"
+            f"{query} queries but {key} keys; expected at least as many keys. Are they swapped?"
         )
     places = torch.arange(key, device=device)
     return places[key - query :, None] - places
 
 
-def causal_mask(query: int, key: int | None = None) -> Bool[Tensor, "query key"]:
+def causal_mask(query: int, key: int | None = None) -> Mask:
     """Mask that lets each query see itself and what came before.
 
     Aligned to the lower right: the last query sees every key, so that a query of
@@ -72,14 +64,12 @@ def causal_mask(query: int, key: int | None = None) -> Bool[Tensor, "query key"]
                 [1, 1, 1]], dtype=torch.int32)
 
     Source: Vaswani et al. (2017), section 3.2.3.
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
     return distances(query, key) >= 0
 
 
-def window_mask(
-    query: int, key: int | None = None, *, before: int, after: int = 0
-) -> Bool[Tensor, "query key"]:
+def window_mask(query: int, key: int | None = None, *, before: int, after: int = 0) -> Mask:
     """Mask that lets each query see the keys near it.
 
     Args:
@@ -98,15 +88,14 @@ def window_mask(
                 [0, 1, 1]], dtype=torch.int32)
 
     Source: Child et al. (2019), arXiv:1904.10509; Beltagy et al. (2020), arXiv:2004.05150.
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
-    check_size("before", before, least=0)
-    check_size("after", after, least=0)
+    check_size("before", before, least=0), check_size("after", after, least=0)
     distance = distances(query, key)
     return (distance <= before) & (distance >= -after)
 
 
-def prefix_mask(query: int, key: int | None = None, *, prefix: int) -> Bool[Tensor, "query key"]:
+def prefix_mask(query: int, key: int | None = None, *, prefix: int) -> Mask:
     """Causal mask whose first ``prefix`` keys everyone sees.
 
     Args:
@@ -124,7 +113,7 @@ def prefix_mask(query: int, key: int | None = None, *, prefix: int) -> Bool[Tens
                 [1, 1, 1]], dtype=torch.int32)
 
     Source: Raffel et al. (2020), section 3.2.1, "prefix LM".
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
     key = query if key is None else key
     if check_size("prefix", prefix, least=0) > key:
@@ -151,20 +140,14 @@ def block_mask(
                 [1, 1, 0],
                 [0, 0, 1]], dtype=torch.int32)
 
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Source: Krell et al. (2021), arXiv:2107.02027.
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
     key_blocks = query_blocks if key_blocks is None else key_blocks
-    for name, blocks in (("query_blocks", query_blocks), ("key_blocks", key_blocks)):
-        if blocks.is_floating_point() or blocks.dtype == torch.bool or blocks.ndim < 1:
-            raise ValueError(
-                f"{name} has dtype {blocks.dtype} and shape {tuple(blocks.shape)}; "
-                "expected whole numbers, (..., length). Is it a mask already?"
-            )
+    _check_whole("query_blocks", query_blocks), _check_whole("key_blocks", key_blocks)
     if query_blocks.shape[:-1] != key_blocks.shape[:-1]:
-        raise ValueError(
-            f"query_blocks are {tuple(query_blocks.shape)} but key_blocks "
-            f"{tuple(key_blocks.shape)}; expected the same axes before the last."
-        )
+        shapes = f"{tuple(query_blocks.shape)} but key_blocks {tuple(key_blocks.shape)}"
+        raise ValueError(f"query_blocks are {shapes}; expected the same axes before the last.")
     return query_blocks[..., :, None] == key_blocks[..., None, :]
 
 
@@ -183,18 +166,15 @@ def padding_mask(lengths: Int[Tensor, " batch"], key: int) -> Bool[Tensor, "batc
         tensor([[1, 0, 0],
                 [1, 1, 1]], dtype=torch.int32)
 
-    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    Source: this book.
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
     check_size("key", key, least=0)
-    if lengths.ndim != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
-        raise ValueError(
-            f"lengths have shape {tuple(lengths.shape)} and dtype {lengths.dtype}; "
-            "expected whole numbers, (batch,). Are they a mask already?"
-        )
+    _check_whole("lengths", lengths, axes=1)
     if lengths.numel() and not 0 <= lengths.min() <= lengths.max() <= key:
         raise ValueError(
-            f"lengths run from {lengths.min()} to {lengths.max()}; expected 0 to {key}, "
-            "the padded length. Were the lengths taken before truncation?"
+            f"lengths run from {lengths.min()} to {lengths.max()}; expected 0 to {key}, the "
+            "padded length. Were they taken before truncation?"
         )
     return (torch.arange(key, device=lengths.device) < lengths[:, None])[:, None, None, :]
 
@@ -211,24 +191,30 @@ def describe(mask: Bool[Tensor, "*batch query key"]) -> str:
     Example:
         >>> describe(causal_mask(4))
         '4 queries × 4 keys, 10 of 16 pairs allowed, causal'
+
+    Source: this book.
+    Chapter: notebooks/2_mechanism/07_masks.ipynb
     """
     if mask.dtype != torch.bool or mask.ndim < 2:
-        raise ValueError(
-            f"mask has dtype {mask.dtype} and shape {tuple(mask.shape)}; "
-            "expected bool, (..., query, key)."
-        )
+        got = f"dtype {mask.dtype} and shape {tuple(mask.shape)}"
+        raise ValueError(f"mask has {got}; expected bool, (..., query, key). Is it additive?")
     query, key = mask.shape[-2:]
-    words = [
-        f"{query} queries × {key} keys",
-        f"{int(mask.sum())} of {mask.numel()} pairs allowed",
-    ]
-    if mask.all():
-        words.append("hides nothing")
-    elif not mask.any():
-        words.append("hides everything")
-    elif key >= query and (mask == causal_mask(query, key).to(mask.device)).all():
-        words.append("causal")
-    elif (mask == mask[..., :1, :]).all():
-        words.append("the same for every query (padding?)")
     empty = int((~mask.any(-1)).sum())
-    return ", ".join(words + ([f"{empty} queries may attend to nothing"] if empty else []))
+    patterns = {
+        "hides nothing": mask.all(),
+        "hides everything": not mask.any(),
+        "causal": key >= query and (mask == causal_mask(query, key).to(mask.device)).all(),
+        "the same for every query (padding?)": (mask == mask[..., :1, :]).all(),
+    }
+    pattern = next((words for words, holds in patterns.items() if holds), None)
+    nothing = f"{empty} queries may attend to nothing" if empty else None
+    words = f"{query} queries × {key} keys", f"{int(mask.sum())} of {mask.numel()} pairs allowed"
+    return ", ".join(filter(None, (*words, pattern, nothing)))
+
+
+def _check_whole(name: str, x: Tensor, axes: int | None = None) -> None:
+    if x.is_floating_point() or x.dtype == torch.bool or not x.ndim or axes not in (None, x.ndim):
+        raise ValueError(
+            f"{name}: dtype {x.dtype}, shape {tuple(x.shape)}; expected whole numbers, "
+            f"{'(batch,)' if axes else '(..., length)'}. Is it a mask already?"
+        )

@@ -14,18 +14,16 @@ from torch import Tensor, nn
 
 from attnutils.attention import masked_softmax
 from attnutils.layers import MultiHeadAttention
-from attnutils.shapes import check_mask, check_probability, check_size
+from attnutils.shapes import check_mask, check_probability, check_shape, check_size
 
-__all__ = [
-    "Bilinear",
-    "CoAttention",
-    "Concat",
-    "ContrastiveLoss",
-    "CrossModalBlock",
-    "Gated",
-    "LowRankBilinear",
-    "contrastive_loss",
-]
+First, Second = Float[Tensor, "batch first first_dim"], Float[Tensor, "batch second second_dim"]
+One, Other = Float[Tensor, "*batch first_dim"], Float[Tensor, "*batch second_dim"]
+Joined = Float[Tensor, "*batch dim"]
+Mask = Bool[Tensor, "..."] | None
+Map = Callable[[Tensor], Tensor]
+Temperature = float | Float[Tensor, ""]
+Rows = Float[Tensor, "batch dim"]
+Compared = Bool[Tensor, "batch batch"] | None
 
 
 # ----------------------------------------------------------------------------- reading each other
@@ -60,20 +58,15 @@ class CrossModalBlock(nn.Module):
         self, first_dim: int, second_dim: int, num_heads: int, *, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        check_size("first_dim", first_dim), check_size("second_dim", second_dim)
+        self.dims = check_size("first_dim", first_dim), check_size("second_dim", second_dim)
         self.first_norm, self.second_norm = nn.LayerNorm(first_dim), nn.LayerNorm(second_dim)
         self.first_over_second = MultiHeadAttention(first_dim, num_heads, memory_dim=second_dim)
         self.second_over_first = MultiHeadAttention(second_dim, num_heads, memory_dim=first_dim)
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
 
     def forward(
-        self,
-        first: Float[Tensor, "batch first first_dim"],
-        second: Float[Tensor, "batch second second_dim"],
-        *,
-        first_mask: Bool[Tensor, "..."] | None = None,
-        second_mask: Bool[Tensor, "..."] | None = None,
-    ) -> tuple[Float[Tensor, "batch first first_dim"], Float[Tensor, "batch second second_dim"]]:
+        self, first: First, second: Second, *, first_mask: Mask = None, second_mask: Mask = None
+    ) -> tuple[First, Second]:
         """Let each read the other.
 
         Args:
@@ -86,8 +79,7 @@ class CrossModalBlock(nn.Module):
         Raises:
             ValueError: shapes or masks do not fit.
         """
-        dims = (self.first_norm.normalized_shape[0], self.second_norm.normalized_shape[0])
-        _check_sequences(first, second, *dims, first_mask, second_mask)
+        _items(first, second, self.dims, first_mask, second_mask)
         x, y = self.first_norm(first), self.second_norm(second)
         first = first + self.dropout(self.first_over_second(x, y, mask=second_mask))
         second = second + self.dropout(self.second_over_first(y, x, mask=first_mask))
@@ -129,45 +121,27 @@ class CoAttention(nn.Module):
         self.second_score = nn.Linear(hidden_dim, 1, bias=False)
 
     def affinity(
-        self,
-        first: Float[Tensor, "batch first first_dim"],
-        second: Float[Tensor, "batch second second_dim"],
-        *,
-        first_mask: Bool[Tensor, "..."] | None = None,
-        second_mask: Bool[Tensor, "..."] | None = None,
+        self, first: First, second: Second, *, first_mask: Mask = None, second_mask: Mask = None
     ) -> Float[Tensor, "batch first second"]:
         """How well each item of the first fits each of the second, in (-1, 1); hidden pairs 0."""
-        masks = _check_sequences(first, second, *self.dims, first_mask, second_mask)
-        return self._affinity(first, second, *masks)
+        rows, columns = _items(first, second, self.dims, first_mask, second_mask)
+        affinity = torch.tanh(self.affinity_weight(first) @ second.mT)
+        return affinity.masked_fill(~(rows[:, :, None] & columns[:, None]), 0.0)
 
     def weights(
-        self,
-        first: Float[Tensor, "batch first first_dim"],
-        second: Float[Tensor, "batch second second_dim"],
-        *,
-        first_mask: Bool[Tensor, "..."] | None = None,
-        second_mask: Bool[Tensor, "..."] | None = None,
+        self, first: First, second: Second, *, first_mask: Mask = None, second_mask: Mask = None
     ) -> tuple[Float[Tensor, "batch first"], Float[Tensor, "batch second"]]:
         """Both attention maps; arguments as in ``forward``."""
-        masks = _check_sequences(first, second, *self.dims, first_mask, second_mask)
-        affinity = self._affinity(first, second, *masks)
+        rows, columns = _items(first, second, self.dims, first_mask, second_mask)
+        affinity = self.affinity(first, second, first_mask=first_mask, second_mask=second_mask)
         x, y = self.first_hidden(first), self.second_hidden(second)
-        scores = (
-            self.first_score(torch.tanh(x + affinity @ y)),
-            self.second_score(torch.tanh(y + affinity.mT @ x)),
-        )
-        first_weights, second_weights = (
-            masked_softmax(s.mT, mask[:, None])[:, 0] for s, mask in zip(scores, masks)
-        )
-        return first_weights, second_weights
+        first_scores = self.first_score(torch.tanh(x + affinity @ y)).mT  # (batch, 1, first)
+        second_scores = self.second_score(torch.tanh(y + affinity.mT @ x)).mT
+        first_weights = masked_softmax(first_scores, rows[:, None])[:, 0]
+        return first_weights, masked_softmax(second_scores, columns[:, None])[:, 0]
 
     def forward(
-        self,
-        first: Float[Tensor, "batch first first_dim"],
-        second: Float[Tensor, "batch second second_dim"],
-        *,
-        first_mask: Bool[Tensor, "..."] | None = None,
-        second_mask: Bool[Tensor, "..."] | None = None,
+        self, first: First, second: Second, *, first_mask: Mask = None, second_mask: Mask = None
     ) -> tuple[Float[Tensor, "batch first_dim"], Float[Tensor, "batch second_dim"]]:
         """Summarize both.
 
@@ -182,32 +156,28 @@ class CoAttention(nn.Module):
             ValueError: shapes or masks do not fit.
         """
         weights = self.weights(first, second, first_mask=first_mask, second_mask=second_mask)
-        first_weights, second_weights = (w[:, None] for w in weights)  # (batch, 1, length)
-        return (first_weights @ first)[:, 0], (second_weights @ second)[:, 0]
-
-    def _affinity(self, first: Tensor, second: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        affinity = torch.tanh(self.affinity_weight(first) @ second.mT)
-        return affinity.masked_fill(~(rows[:, :, None] & columns[:, None]), 0.0)
+        return tuple((w[:, None] @ x)[:, 0] for w, x in zip(weights, (first, second)))
 
 
 # -------------------------------------------------------------------------------- joining two
 
 
 class _Fusion(nn.Module):
-    """Two vectors in, one out; what the operators below share: sizes, and checking them."""
+    """Two vectors in, one out: keeps the sizes and checks what comes; a subclass says ``_join``."""
 
     def __init__(self, first_dim: int, second_dim: int, dim: int) -> None:
         super().__init__()
         self.dims = check_size("first_dim", first_dim), check_size("second_dim", second_dim)
         check_size("dim", dim)
 
+    def forward(self, first: One, second: Other) -> Joined:
+        """Join the two."""
+        self._check(first, second)
+        return self._join(first, second)
+
     def _check(self, first: Tensor, second: Tensor) -> None:
         for name, x, dim in zip(("first", "second"), (first, second), self.dims):
-            if x.ndim < 1 or x.shape[-1] != dim:
-                raise ValueError(
-                    f"{name} has shape {tuple(x.shape)}; expected (..., {dim}). "
-                    "Are first and second exchanged?"
-                )
+            check_shape(name, x, ("...", dim), "Are first and second exchanged?")
         if first.shape[:-1] != second.shape[:-1]:
             raise ValueError(
                 f"first has shape {tuple(first.shape)} but second {tuple(second.shape)}; expected "
@@ -230,6 +200,7 @@ class Concat(_Fusion):
         >>> Concat(3, 4, 5)(torch.randn(2, 3), torch.randn(2, 4)).shape
         torch.Size([2, 5])
 
+    Source: Baltrušaitis et al. (2019), arXiv:1705.09406, section 3.1.
     Chapter: notebooks/4_vision_and_modalities/20_cross_modal.ipynb
     """
 
@@ -237,11 +208,7 @@ class Concat(_Fusion):
         super().__init__(first_dim, second_dim, dim)
         self.output = nn.Linear(first_dim + second_dim, dim)
 
-    def forward(
-        self, first: Float[Tensor, "*batch first_dim"], second: Float[Tensor, "*batch second_dim"]
-    ) -> Float[Tensor, "*batch dim"]:
-        """Join the two."""
-        self._check(first, second)
+    def _join(self, first: Tensor, second: Tensor) -> Tensor:
         return self.output(torch.cat([first, second], -1))
 
 
@@ -272,17 +239,12 @@ class Gated(_Fusion):
         self.second = nn.Linear(second_dim, dim, bias=False)
         self.choose = nn.Linear(first_dim + second_dim, dim, bias=False)
 
-    def gate(
-        self, first: Float[Tensor, "*batch first_dim"], second: Float[Tensor, "*batch second_dim"]
-    ) -> Float[Tensor, "*batch dim"]:
+    def gate(self, first: One, second: Other) -> Joined:
         """How much the first counts, in (0, 1); the second counts the rest."""
         self._check(first, second)
         return self.choose(torch.cat([first, second], -1)).sigmoid()
 
-    def forward(
-        self, first: Float[Tensor, "*batch first_dim"], second: Float[Tensor, "*batch second_dim"]
-    ) -> Float[Tensor, "*batch dim"]:
-        """Join the two."""
+    def _join(self, first: Tensor, second: Tensor) -> Tensor:
         gate = self.gate(first, second)
         return gate * torch.tanh(self.first(first)) + (1 - gate) * torch.tanh(self.second(second))
 
@@ -308,11 +270,7 @@ class Bilinear(_Fusion):
         super().__init__(first_dim, second_dim, dim)
         self.output = nn.Bilinear(first_dim, second_dim, dim)
 
-    def forward(
-        self, first: Float[Tensor, "*batch first_dim"], second: Float[Tensor, "*batch second_dim"]
-    ) -> Float[Tensor, "*batch dim"]:
-        """Join the two."""
-        self._check(first, second)
+    def _join(self, first: Tensor, second: Tensor) -> Tensor:
         return self.output(first, second)
 
 
@@ -339,13 +297,7 @@ class LowRankBilinear(_Fusion):
     """
 
     def __init__(
-        self,
-        first_dim: int,
-        second_dim: int,
-        dim: int,
-        *,
-        rank: int,
-        activation: Callable[[Tensor], Tensor] = torch.tanh,
+        self, first_dim: int, second_dim: int, dim: int, *, rank: int, activation: Map = torch.tanh
     ) -> None:
         super().__init__(first_dim, second_dim, dim)
         self.first = nn.Linear(first_dim, check_size("rank", rank), bias=False)
@@ -353,11 +305,7 @@ class LowRankBilinear(_Fusion):
         self.output = nn.Linear(rank, dim)
         self.activation = activation
 
-    def forward(
-        self, first: Float[Tensor, "*batch first_dim"], second: Float[Tensor, "*batch second_dim"]
-    ) -> Float[Tensor, "*batch dim"]:
-        """Join the two."""
-        self._check(first, second)
+    def _join(self, first: Tensor, second: Tensor) -> Tensor:
         x, y = self.activation(self.first(first)), self.activation(self.second(second))
         return self.output(x * y)
 
@@ -366,11 +314,7 @@ class LowRankBilinear(_Fusion):
 
 
 def contrastive_loss(
-    first: Float[Tensor, "batch dim"],
-    second: Float[Tensor, "batch dim"],
-    *,
-    temperature: float | Float[Tensor, ""] = 0.07,
-    mask: Bool[Tensor, "batch batch"] | None = None,
+    first: Rows, second: Rows, *, temperature: Temperature = 0.07, mask: Compared = None
 ) -> Float[Tensor, ""]:
     r"""Each row must find its partner among all of the other's rows, both ways; InfoNCE.
 
@@ -404,16 +348,13 @@ def contrastive_loss(
             "same (batch, dim), at least one row. Is one yet to be pooled or projected?"
         )
     if torch.as_tensor(temperature).ndim or not temperature > 0:
-        raise ValueError(
-            f"temperature is {temperature}; expected one number > 0. Is it a logarithm?"
-        )
+        raise ValueError(f"temperature is {temperature}; expected one number > 0. A logarithm?")
     scores = F.normalize(first, dim=-1) @ F.normalize(second, dim=-1).T / temperature
     if mask is not None:
         if mask.dtype != torch.bool or mask.shape != scores.shape or not mask.diagonal().all():
             raise ValueError(
                 f"mask has dtype {mask.dtype} and shape {tuple(mask.shape)}; expected bool, "
-                f"{tuple(scores.shape)}, True on the diagonal: each row is compared with its own "
-                "partner. Is it True where captions are equal, the wrong way round?"
+                f"{tuple(scores.shape)}, True on the diagonal. Is it the wrong way round?"
             )
         scores = scores.masked_fill(~mask, -math.inf)
     partner = torch.arange(len(first), device=first.device)
@@ -441,8 +382,8 @@ class ContrastiveLoss(nn.Module):
         super().__init__()
         if not 0 < least <= temperature:
             raise ValueError(
-                f"temperature is {temperature} and least {least}; "
-                "expected 0 < least <= temperature. Is it a scale, one over the temperature?"
+                f"temperature is {temperature} and least {least}; expected 0 < least <= "
+                "temperature. Is it a scale, one over the temperature?"
             )
         self.least = least
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
@@ -452,46 +393,29 @@ class ContrastiveLoss(nn.Module):
         """The present temperature."""
         return self.log_temperature.exp().clamp(min=self.least)
 
-    def forward(
-        self,
-        first: Float[Tensor, "batch dim"],
-        second: Float[Tensor, "batch dim"],
-        *,
-        mask: Bool[Tensor, "batch batch"] | None = None,
-    ) -> Float[Tensor, ""]:
+    def forward(self, first: Rows, second: Rows, *, mask: Compared = None) -> Float[Tensor, ""]:
         """The loss at the present temperature; arguments as in ``contrastive_loss``."""
         return contrastive_loss(first, second, temperature=self.temperature, mask=mask)
 
 
-def _check_sequences(
-    first: Tensor,
-    second: Tensor,
-    first_dim: int,
-    second_dim: int,
-    first_mask: Tensor | None,
-    second_mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Check two sequences and their masks; return which items count, (batch, length) each."""
+def _items(
+    first: Tensor, second: Tensor, dims: tuple[int, int], first_mask: Mask, second_mask: Mask
+) -> list[Tensor]:
+    """Which items of two sequences count, (batch, length) each, after checking all of them."""
+    given = ("first", first, first_mask), ("second", second, second_mask)
     counts = []
-    for name, x, dim, mask in (
-        ("first", first, first_dim, first_mask),
-        ("second", second, second_dim, second_mask),
-    ):
-        if x.ndim != 3 or x.shape[-1] != dim:
-            raise ValueError(
-                f"{name} has shape {tuple(x.shape)}; expected (batch, length, {dim}). "
-                "Are first and second exchanged, or is an image yet to be cut into items?"
-            )
+    for (name, x, mask), dim in zip(given, dims):
+        cause = "Are first and second exchanged, or is an image yet to be cut into items?"
+        check_shape(name, x, ("batch", "length", dim), cause)
         if len(x) != len(first):
             raise ValueError(
                 f"first has batch {len(first)} but second {len(second)}; expected the same: "
                 "row i of one belongs to row i of the other."
             )
-        if mask is None:
-            mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=x.device)
+        mask = torch.ones(1, dtype=torch.bool, device=x.device) if mask is None else mask
         try:
             check_mask(mask, (len(x), 1, 1, x.shape[1]))
         except ValueError as error:
             raise ValueError(f"{name}_mask: {error}") from None
         counts.append(mask.expand(len(x), 1, 1, x.shape[1])[:, 0, 0])
-    return counts[0], counts[1]
+    return counts

@@ -1,7 +1,8 @@
 """Figures in one style: arrays and labels in, matplotlib axes out; never a model.
 
-One sequential color map (viridis), one categorical palette (Okabe and Ito's, safe for color-blind
-readers), lines labeled at their end instead of in a legend.
+One sequential color map (viridis), one diverging (blue to red, for signed data), one categorical
+palette (Okabe and Ito's), all safe for color-blind readers; lines labeled at their end instead of
+in a legend.
 """
 
 import sys
@@ -14,7 +15,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from attnutils.shapes import check_shape
+
 __all__ = ["PALETTE", "WIDTH", "curves", "head_grid", "heatmap", "mask_map", "use_style"]
+
+Names = Sequence[str] | None
+Range = tuple[float, float] | None
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colors (without yellow, too faint for lines), in order of use."""
@@ -22,32 +28,19 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 WIDTH = 5.6
 """Width of a figure in inches; fills a column of the page and is still legible on a phone."""
 
+_DIVERGING = "RdBu_r"  # blue below, red above, nearly white between
 _STYLE = {
-    "axes.edgecolor": "#666666",
-    "axes.labelcolor": "#222222",
-    "axes.labelsize": 10.5,
+    "axes.edgecolor": "#666666", "axes.labelcolor": "#222222", "axes.labelsize": 10.5,
     "axes.prop_cycle": plt.cycler(color=PALETTE),
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "figure.dpi": 100,
-    "figure.facecolor": "white",
-    "figure.figsize": (WIDTH, 3.2),
-    "figure.constrained_layout.use": True,
-    "font.size": 10,
-    "image.cmap": "viridis",
-    "legend.frameon": False,
-    "lines.linewidth": 2,
-    "savefig.dpi": 200,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "attnutils",
-    "xtick.color": "#444444",
-    "xtick.labelsize": 9.5,
-    "ytick.color": "#444444",
-    "ytick.labelsize": 9.5,
-}
+    "axes.spines.right": False, "axes.spines.top": False,
+    "axes.titlelocation": "left", "axes.titlesize": 11, "axes.titleweight": "bold",
+    "figure.dpi": 100, "figure.facecolor": "white", "figure.figsize": (WIDTH, 3.2),
+    "figure.constrained_layout.use": True, "savefig.dpi": 200,
+    "font.size": 10, "image.cmap": "viridis", "legend.frameon": False, "lines.linewidth": 2,
+    "svg.fonttype": "path", "svg.hashsalt": "attnutils",
+    "xtick.color": "#444444", "xtick.labelsize": 9.5,
+    "ytick.color": "#444444", "ytick.labelsize": 9.5,
+}  # fmt: skip
 
 
 def use_style() -> None:
@@ -59,6 +52,8 @@ def use_style() -> None:
         >>> use_style()
         >>> plt.rcParams["image.cmap"]
         'viridis'
+
+    Source: this book.
     """
     plt.rcParams.update(_STYLE)
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
@@ -68,19 +63,11 @@ def use_style() -> None:
 
 
 def heatmap(
-    weights: Any,
-    *,
-    rows: Sequence[str] | None = None,
-    columns: Sequence[str] | None = None,
-    ax: Axes | None = None,
-    title: str = "",
-    xlabel: str = "key",
-    ylabel: str = "query",
-    label: str = "weight",
-    limits: tuple[float, float] | None = (0.0, 1.0),
-    annotate: str | None = None,
+    weights: Any, *, rows: Names = None, columns: Names = None, ax: Axes | None = None,
+    title: str = "", xlabel: str = "key", ylabel: str = "query", label: str = "weight",
+    limits: Range = (0.0, 1.0), center: float | None = None, annotate: str | None = None,
     colorbar: bool = True,
-) -> Axes:
+) -> Axes:  # fmt: skip
     """Draw a matrix of weights, queries down and keys across.
 
     Args:
@@ -92,6 +79,9 @@ def heatmap(
         xlabel, ylabel: of the axes.
         label: what the color means, on the color bar.
         limits: values at the ends of the color map; None takes them from the data.
+        center: for signed data, such as gradients: the value in the middle of a diverging color
+            map, nearly white there. It reaches as far below as above: to the limits if others than
+            (0, 1) are given, else to the data.
         annotate: format for the number in each cell, such as ``".2f"``; None writes none.
         colorbar: whether to draw one.
     Returns:
@@ -101,43 +91,45 @@ def heatmap(
     Example:
         >>> heatmap(np.eye(2), rows=["a", "b"], columns=["x", "y"]).get_xlabel()
         'key'
+        >>> heatmap(np.array([[-3.0, 0.5]]), center=0.0, label="gradient").images[0].get_clim()
+        (-3.0, 3.0)
+
+    Source: this book.
     """
-    weights = _matrix(weights)
-    _check_names("rows", rows, weights.shape[0])
-    _check_names("columns", columns, weights.shape[1])
+    weights = _matrix(weights, rows, columns)
     if ax is None:
         height, width = weights.shape
         cell = 0.42 if columns or rows or annotate else 0.2
         size = (min(WIDTH, max(2.6, cell * width + 2.0)), min(WIDTH, max(1.6, cell * height + 1.2)))
         ax = plt.subplots(figsize=size)[1]
-    low, high = limits if limits else (weights.min(), weights.max())
-    image = ax.imshow(weights, vmin=low, vmax=high, aspect="equal", interpolation="nearest")
+    if not limits or (center is not None and limits == (0.0, 1.0)):
+        limits = weights.min(), weights.max()
+    low, high = limits
+    if center is not None:
+        reach = max(high - center, center - low) or 1.0
+        low, high = center - reach, center + reach
+    image = ax.imshow(weights, vmin=low, vmax=high, aspect="equal", interpolation="nearest",
+                      cmap=None if center is None else _DIVERGING)  # fmt: skip
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.spines[:].set_visible(False)
     _name_ticks(ax, rows, columns)
     if annotate:
+        if center is None:
+            dark = weights - low < 0.6 * (high - low)
+        else:
+            dark = abs(weights - center) > 0.67 * reach
         for (i, j), value in np.ndenumerate(weights):
-            dark = (value - low) < 0.6 * (high - low)
             ax.text(j, i, format(value + 1e-9, annotate), ha="center", va="center", fontsize=9,
-                    color="white" if dark else "black")  # fmt: skip
+                    color="white" if dark[i, j] else "black")  # fmt: skip
     if colorbar:
-        ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9, aspect=18).outline.set_visible(
-            False
-        )
+        _color_bar(image, ax, label, shrink=0.9, aspect=18)
     return ax
 
 
 def head_grid(
-    weights: Any,
-    *,
-    rows: Sequence[str] | None = None,
-    columns: Sequence[str] | None = None,
-    titles: Sequence[str] | None = None,
-    per_row: int = 4,
-    label: str = "weight",
-    xlabel: str = "key",
-    ylabel: str = "query",
-) -> Figure:
+    weights: Any, *, rows: Names = None, columns: Names = None, titles: Names = None,
+    per_row: int = 4, label: str = "weight", xlabel: str = "key", ylabel: str = "query",
+) -> Figure:  # fmt: skip
     """Draw the weights of several heads side by side under one color bar.
 
     Args:
@@ -154,42 +146,33 @@ def head_grid(
     Example:
         >>> len(head_grid(np.ones((3, 2, 2)) / 2).axes)
         4
+
+    Source: this book.
     """
     weights = _numbers(weights)
-    if weights.ndim != 3:
-        raise ValueError(
-            f"weights have shape {weights.shape}; expected (heads, query, key). "
-            "Is the batch axis still there? Use weights[0]."
-        )
+    cause = "Is the batch axis still there? Use weights[0]."
+    check_shape("weights", weights, ("heads", "query", "key"), cause)
     titles = [f"head {h}" for h in range(len(weights))] if titles is None else titles
     _check_names("titles", titles, len(weights))
     across = min(per_row, len(weights))
     down = -(-len(weights) // across)
-    figure, axes = plt.subplots(
-        down, across, figsize=(WIDTH, down * ((WIDTH - 0.8) / across + 0.5)), squeeze=False
-    )
-    for ax in axes.flat[len(weights) :]:
+    size = WIDTH, down * ((WIDTH - 0.8) / across + 0.5)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False)
+    used, unused = np.split(axes.ravel(), [len(weights)])
+    for ax in unused:
         ax.remove()
-    used = list(axes.flat[: len(weights)])
-    for index, (ax, head, title) in enumerate(zip(used, weights, titles, strict=True)):
+    for index, (ax, head, title) in enumerate(zip(used, weights, titles)):
         first = index % across == 0
-        heatmap(
-            head, rows=rows if first else None, columns=columns, ax=ax, title=title,
-            xlabel=xlabel, ylabel=ylabel if first else "", colorbar=False,
-        )  # fmt: skip
+        heatmap(head, rows=rows if first else None, columns=columns, ax=ax, title=title,
+                xlabel=xlabel, ylabel=ylabel if first else "", colorbar=False)  # fmt: skip
         if not first:
             ax.set_yticks([])
-    figure.colorbar(used[0].images[0], ax=used, label=label, shrink=0.8).outline.set_visible(False)
+    _color_bar(used[0].images[0], list(used), label, shrink=0.8)
     return figure
 
 
 def mask_map(
-    mask: Any,
-    *,
-    rows: Sequence[str] | None = None,
-    columns: Sequence[str] | None = None,
-    ax: Axes | None = None,
-    title: str = "",
+    mask: Any, *, rows: Names = None, columns: Names = None, ax: Axes | None = None, title: str = ""
 ) -> Axes:
     """Draw a mask: allowed pairs filled, hidden ones pale and crossed out.
 
@@ -205,12 +188,12 @@ def mask_map(
     Example:
         >>> mask_map(np.eye(3, dtype=bool), rows=["a", "b", "c"]).get_ylabel()
         'query'
+
+    Source: this book.
     """
-    mask = _matrix(mask)
+    mask = _matrix(mask, rows, columns)
     if mask.dtype != bool:
         raise ValueError(f"mask has dtype {mask.dtype}; expected bool, True = may attend.")
-    _check_names("rows", rows, mask.shape[0])
-    _check_names("columns", columns, mask.shape[1])
     ax = plt.subplots(figsize=(3.2, 3.2))[1] if ax is None else ax
     ax.imshow(mask, cmap=ListedColormap(["#eeeeee", PALETTE[0]]), vmin=0, vmax=1)
     ax.set(xlabel="key", ylabel="query", title=title)
@@ -226,17 +209,9 @@ def mask_map(
 
 
 def curves(
-    x: Any,
-    lines: Mapping[str, Any],
-    *,
-    ax: Axes | None = None,
-    xlabel: str = "",
-    ylabel: str = "",
-    title: str = "",
-    log: str = "",
-    ylim: tuple[float, float] | None = None,
-    marker: str = "",
-) -> Axes:
+    x: Any, lines: Mapping[str, Any], *, ax: Axes | None = None, xlabel: str = "", ylabel: str = "",
+    title: str = "", log: str = "", ylim: Range = None, marker: str = "",
+) -> Axes:  # fmt: skip
     """Draw lines labeled at their right end; several runs become a mean with a band of their range.
 
     Args:
@@ -255,6 +230,8 @@ def curves(
     Example:
         >>> curves([1, 2], {"up": [1, 2], "runs": [[1, 1], [2, 3]]}).texts[1].get_text()
         'runs'
+
+    Source: this book.
     """
     x = _numbers(x)
     ax = plt.subplots()[1] if ax is None else ax
@@ -264,11 +241,7 @@ def curves(
     ends = []
     for label, values in lines.items():
         runs = np.atleast_2d(_numbers(values))
-        if runs.ndim != 2 or runs.shape[1] != len(x):
-            raise ValueError(
-                f"{label!r} has shape {runs.shape}; expected (points,) or (runs, points) with "
-                f"{len(x)} points. Are runs and points swapped?"
-            )
+        check_shape(repr(label), runs, ("runs", len(x)), "Are runs and points swapped?")
         (line,) = ax.plot(x, runs.mean(0), marker=marker, markersize=4)
         if len(runs) > 1:
             ax.fill_between(x, runs.min(0), runs.max(0), alpha=0.2, color=line.get_color(), lw=0)
@@ -299,22 +272,25 @@ def _numbers(x: Any) -> np.ndarray:
     return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
 
 
-def _matrix(x: Any) -> np.ndarray:
+def _matrix(x: Any, rows: Names, columns: Names) -> np.ndarray:
     x = _numbers(x)
-    if x.ndim != 2:
-        raise ValueError(
-            f"got shape {x.shape}; expected (query, key). "
-            "Are batch and heads still there? Use weights[0, 0], or head_grid."
-        )
+    cause = "Are batch and heads still there? Use weights[0, 0], or head_grid."
+    check_shape("the matrix", x, ("query", "key"), cause)
+    _check_names("rows", rows, x.shape[0])
+    _check_names("columns", columns, x.shape[1])
     return x
 
 
-def _check_names(what: str, names: Sequence[str] | None, size: int) -> None:
+def _check_names(what: str, names: Names, size: int) -> None:
     if names is not None and len(names) != size:
         raise ValueError(f"{len(names)} {what} named but there are {size}: {list(names)}")
 
 
-def _name_ticks(ax: Axes, rows: Sequence[str] | None, columns: Sequence[str] | None) -> None:
+def _color_bar(image, ax, label, **shape) -> None:
+    image.figure.colorbar(image, ax=ax, label=label, **shape).outline.set_visible(False)
+
+
+def _name_ticks(ax: Axes, rows: Names, columns: Names) -> None:
     if columns is not None:
         tilt = max(map(len, columns)) > 3
         ax.set_xticks(range(len(columns)), columns, rotation=45 if tilt else 0,

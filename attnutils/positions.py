@@ -13,18 +13,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from attnutils.masks import distances
-from attnutils.shapes import check_size
+from attnutils.shapes import check_choice, check_size
 
-__all__ = [
-    "AlibiBias",
-    "LearnedPositions",
-    "RelativeBias",
-    "Rotary",
-    "SinusoidalPositions",
-    "alibi_slopes",
-    "relative_buckets",
-    "sinusoids",
-]
+Positions = Int[Tensor, "*batch length"]
+Vectors = Float[Tensor, "*batch length dim"]
+Bias = Float[Tensor, "1 heads {query} {key}"]
 
 
 def sinusoids(length: int, dim: int, *, base: float = 10000.0) -> Float[Tensor, "{length} {dim}"]:
@@ -74,9 +67,7 @@ class SinusoidalPositions(nn.Module):
         _check_pairs("dim", dim, base)
         self.dim, self.base = dim, base
 
-    def forward(
-        self, positions: Int[Tensor, "*batch length"]
-    ) -> Float[Tensor, "*batch length dim"]:
+    def forward(self, positions: Positions) -> Vectors:
         """Vectors for the positions."""
         angles = positions[..., None] * _frequencies(self.dim, self.base, positions)
         return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
@@ -100,13 +91,10 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, max_length: int, dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(
-            torch.randn(check_size("max_length", max_length), check_size("dim", dim)) * 0.02
-        )
+        check_size("max_length", max_length), check_size("dim", dim)
+        self.weight = nn.Parameter(torch.randn(max_length, dim) * 0.02)
 
-    def forward(
-        self, positions: Int[Tensor, "*batch length"]
-    ) -> Float[Tensor, "*batch length dim"]:
+    def forward(self, positions: Positions) -> Vectors:
         """Vectors for the positions."""
         if positions.numel() and not 0 <= positions.min() <= positions.max() < len(self.weight):
             raise ValueError(
@@ -143,14 +131,11 @@ class Rotary(nn.Module):
 
     def __init__(self, head_dim: int, *, base: float = 10000.0, pairing: str = "half") -> None:
         super().__init__()
-        if pairing not in ("half", "interleaved"):
-            raise ValueError(f"pairing is {pairing!r}; expected 'half' or 'interleaved'.")
+        check_choice("pairing", pairing, ("half", "interleaved"))
         _check_pairs("head_dim", head_dim, base)
         self.head_dim, self.base, self.pairing = head_dim, base, pairing
 
-    def forward(
-        self, x: Float[Tensor, "*batch length head_dim"], positions: Int[Tensor, "..."]
-    ) -> Float[Tensor, "*batch length head_dim"]:
+    def forward(self, x: Vectors, positions: Int[Tensor, "..."]) -> Vectors:
         """Rotate.
 
         Args:
@@ -168,11 +153,10 @@ class Rotary(nn.Module):
             )
         angles = positions[..., None] * _frequencies(self.head_dim, self.base, x)
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-        if self.pairing == "half":
-            a, b = x.chunk(2, dim=-1)
-            return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
-        a, b = x[..., 0::2], x[..., 1::2]
-        return torch.stack([a * cos - b * sin, b * cos + a * sin], dim=-1).flatten(-2)
+        half = self.pairing == "half"
+        a, b = x.chunk(2, dim=-1) if half else (x[..., 0::2], x[..., 1::2])
+        turned = a * cos - b * sin, b * cos + a * sin
+        return torch.cat(turned, -1) if half else torch.stack(turned, -1).flatten(-2)
 
 
 def relative_buckets(
@@ -231,7 +215,7 @@ class RelativeBias(nn.Module):
         relative_buckets(torch.zeros(1, dtype=torch.long), **self.options)  # checks them
         self.weight = nn.Parameter(torch.randn(buckets, check_size("num_heads", num_heads)) * 0.02)
 
-    def forward(self, query: int, key: int) -> Float[Tensor, "1 heads {query} {key}"]:
+    def forward(self, query: int, key: int) -> Bias:
         """Bias for the last ``query`` of ``key`` positions."""
         distance = -distances(query, key, device=self.weight.device)
         return self.weight[relative_buckets(distance, **self.options)].permute(2, 0, 1)[None]
@@ -259,8 +243,6 @@ def alibi_slopes(num_heads: int) -> Float[Tensor, " {num_heads}"]:
     check_size("num_heads", num_heads)
     below = 2 ** (num_heads.bit_length() - 1)
     slopes = 2.0 ** (-8 / below * torch.arange(1, below + 1))
-    if below == num_heads:
-        return slopes
     between = 2.0 ** (-4 / below * torch.arange(1, 2 * below + 1, 2))
     return torch.cat([slopes, between[: num_heads - below]])
 
@@ -285,7 +267,7 @@ class AlibiBias(nn.Module):
         super().__init__()
         self.register_buffer("slopes", alibi_slopes(num_heads), persistent=False)
 
-    def forward(self, query: int, key: int) -> Float[Tensor, "1 heads {query} {key}"]:
+    def forward(self, query: int, key: int) -> Bias:
         """Bias for the last ``query`` of ``key`` positions."""
         distance = distances(query, key, device=self.slopes.device).abs()
         return -self.slopes[None, :, None, None] * distance
@@ -294,8 +276,7 @@ class AlibiBias(nn.Module):
 def _frequencies(dim: int, base: float, like: Tensor) -> Float[Tensor, " half"]:
     """Angle per position of each pair; float64 for float64 inputs, float32 for all others."""
     dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
-    exponents = torch.arange(0, dim, 2, device=like.device).to(dtype) / dim
-    return base**-exponents
+    return base ** -(torch.arange(0, dim, 2, dtype=dtype, device=like.device) / dim)
 
 
 def _check_pairs(name: str, dim: int, base: float) -> None:

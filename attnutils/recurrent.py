@@ -7,7 +7,7 @@ the context would stand, the bottleneck that attention was invented to widen.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,26 +15,21 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from attnutils import shapes
 from attnutils.layers import AttentionCore, DotProductAttention
 from attnutils.masks import padding_mask
-from attnutils.shapes import check_mask, check_probability, check_qkv, check_size
-
-__all__ = [
-    "AttentionPooling",
-    "BahdanauDecoder",
-    "Decoder",
-    "Encoder",
-    "LocalAttention",
-    "LuongDecoder",
-    "RecurrentState",
-    "Seq2Seq",
-    "copy_distribution",
-    "last_pool",
-    "max_pool",
-    "mean_pool",
-]
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+Lengths = Int[Tensor, " batch"] | None
+Logits = Float[Tensor, "batch query vocab"]
+Mask = Bool[Tensor, "..."] | None
+Memory = Float[Tensor, "batch key memory"]
+Pooled = Float[Tensor, "*batch dim"]
+Source = Int[Tensor, "batch key"]
+Summary = Float[Tensor, "batch memory"]
+Target = Int[Tensor, "batch query"]
+Vectors = Float[Tensor, "*batch length dim"]
 
 
 class Encoder(nn.Module):
@@ -67,34 +62,24 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self,
-        vocab_size: int | None,
-        dim: int,
-        *,
-        embed_dim: int | None = None,
-        cell: str = "gru",
-        bidirectional: bool = True,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-    ) -> None:
+        self, vocab_size: int | None, dim: int, *, embed_dim: int | None = None, cell: str = "gru",
+        bidirectional: bool = True, num_layers: int = 1, dropout: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.dim = check_size("dim", dim)
+        self.dim = shapes.check_size("dim", dim)
         self.directions = 2 if bidirectional else 1
         if dim % self.directions:
             raise ValueError(f"dim is {dim}; expected an even number: each direction has half.")
-        self.embed_dim = check_size("embed_dim", dim if embed_dim is None else embed_dim)
+        self.embed_dim = shapes.check_size("embed_dim", dim if embed_dim is None else embed_dim)
         self.embed = None
         if vocab_size is not None:
-            self.embed = nn.Embedding(check_size("vocab_size", vocab_size), self.embed_dim)
-        size, options = dim // self.directions, {"bidirectional": bidirectional}
-        self.rnn = _recurrent(cell, self.embed_dim, size, num_layers, dropout, **options)
+            vocab_size = shapes.check_size("vocab_size", vocab_size)
+            self.embed = nn.Embedding(vocab_size, self.embed_dim)
+        sizes = (self.embed_dim, dim // self.directions, num_layers)
+        self.rnn = _recurrent(cell, *sizes, dropout, bidirectional=bidirectional)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self,
-        source: Int[Tensor, "batch length"] | Float[Tensor, "batch length embed_dim"],
-        lengths: Int[Tensor, " batch"] | None = None,
-    ) -> tuple[Float[Tensor, "batch length dim"], Float[Tensor, "batch dim"]]:
+    def forward(self, source: Source | Vectors, lengths: Lengths = None) -> tuple[Memory, Summary]:
         """Read a batch.
 
         Args:
@@ -106,31 +91,22 @@ class Encoder(nn.Module):
         Raises:
             ValueError: tokens outside the vocabulary, other shapes, or an empty source.
         """
-        if self.embed is not None:
-            _check_tokens("source", source, self.embed.num_embeddings)
-        elif source.ndim != 3 or source.shape[-1] != self.embed_dim:
-            raise ValueError(
-                f"source has shape {tuple(source.shape)}; expected vectors, "
-                f"(batch, length, {self.embed_dim}): this encoder embeds no tokens."
-            )
+        if self.embed is None:
+            cause = "Is it of tokens? This encoder embeds none."
+            shapes.check_shape("source", source, ("batch", "length", self.embed_dim), cause)
+        else:
+            shapes.check_tokens("source", source, self.embed.num_embeddings)
         if lengths is not None:
-            if lengths.shape != source.shape[:1]:
-                raise ValueError(
-                    f"lengths have shape {tuple(lengths.shape)} but source has batch "
-                    f"{len(source)}; expected one length for each row."
-                )
+            shapes.check_shape("lengths", lengths, source.shape[:1], "One for each row of source.")
             padding_mask(lengths, source.shape[1])  # checks them
         if not source.shape[1] or (lengths is not None and lengths.min() < 1):
-            raise ValueError(
-                "a source is empty; expected at least one token in each. "
-                "Does the data hold empty lines? An end token in each source helps, too."
-            )
+            raise ValueError("a source is empty; expected a token in each. Are there empty lines?")
         x = self.dropout(source if self.embed is None else self.embed(source))
         if lengths is None:
             memory, last = self.rnn(x)
         else:
-            options = {"batch_first": True, "enforce_sorted": False}
-            memory, last = self.rnn(pack_padded_sequence(x, lengths.cpu(), **options))
+            packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            memory, last = self.rnn(packed)
             memory, _ = pad_packed_sequence(memory, batch_first=True, total_length=source.shape[1])
         last = last[0] if isinstance(last, tuple) else last  # (layers * directions, batch, size)
         return memory, last[-self.directions :].transpose(0, 1).flatten(1)
@@ -163,68 +139,54 @@ class LocalAttention(AttentionCore):
 
     def __init__(self, core: AttentionCore, window: int, *, query_dim: int | None = None) -> None:
         super().__init__(core.dropout)
-        self.core, self.window = core, check_size("window", window)
+        self.core, self.window = core, shapes.check_size("window", window)
         self.place = None
         if query_dim is not None:
-            hidden = nn.Linear(check_size("query_dim", query_dim), query_dim, bias=False)
+            shapes.check_size("query_dim", query_dim)
+            hidden = nn.Linear(query_dim, query_dim, bias=False)
             self.place = nn.Sequential(hidden, nn.Tanh(), nn.Linear(query_dim, 1, bias=False))
 
     def project_keys(self, k: Float[Tensor, "*c key key_dim"]) -> Float[Tensor, "*c key dim"]:
         """The keys as the core projects them, to be computed once for many queries."""
         return self.core.project_keys(k) if hasattr(self.core, "project_keys") else k
 
-    def weights(
-        self, q, k, *, mask=None, causal=False, bias=None, keys_projected=False, positions=None
-    ):
+    def weights(self, q, k, *, mask=None, keys_projected=False, positions=None, **options: Any):
         """Weights of each query over the keys.
 
         Args:
             q: ``(*batch, query, query_dim)``.
             k: ``(*batch, key, key_dim)``.
             mask: True = may attend; the keys that it allows must come first, as with padding.
-            causal, bias: as in ``attention_weights``.
             keys_projected: whether ``k`` comes from ``project_keys``.
             positions: of the queries, for query i at key i, ``(query,)``; default from 0.
+            options: ``causal`` and ``bias``, as in ``attention_weights``.
         Returns:
             ``(*batch, query, key)``.
         Raises:
             ValueError: shapes do not fit.
         """
         query, key = q.shape[-2], k.shape[-2]
-        if positions is None:
-            positions = torch.arange(query, device=q.device)
-        elif positions.shape != (query,):
-            raise ValueError(f"positions are {tuple(positions.shape)}; expected ({query},).")
-        if mask is not None:
-            check_mask(mask, (*q.shape[:-1], key))
-        end = key - 1 if mask is None else mask.expand(*mask.shape[:-1], key).sum(-1).sub(1)
-        end = torch.as_tensor(end, device=q.device).clamp(min=0).to(q.dtype)
+        positions = torch.arange(query, device=q.device) if positions is None else positions
+        mask = torch.ones(key, dtype=torch.bool, device=q.device) if mask is None else mask
+        shapes.check_shape("positions", positions, (query,), "One for each query.")
+        shapes.check_mask(mask, (*q.shape[:-1], key))
+        end = mask.expand(*mask.shape[:-1], key).sum(-1).sub(1).clamp(min=0).to(q.dtype)
         if self.place is None:
             place = torch.minimum(positions.to(q.dtype), end)
         else:
             place = end * self.place(q).squeeze(-1).sigmoid()
         away = torch.arange(key, device=q.device) - place[..., None]  # (*batch, query, key)
-        near = away.abs() <= self.window
-        options = {"keys_projected": True} if keys_projected and _projects(self.core) else {}
-        weights = self.core.weights(
-            q, k, mask=near if mask is None else mask & near, causal=causal, bias=bias, **options
-        )
-        if self.place is None:
-            return weights
-        return weights * torch.exp(-2 * (away / self.window) ** 2)
-
-    def forward(self, q, k, v, **options: Any):
-        """One weighted sum of values per query; options as in ``weights``."""
-        check_qkv(q, k, v, same_dim=False)
-        return F.dropout(self.weights(q, k, **options), self.dropout, self.training) @ v
+        if keys_projected and hasattr(self.core, "project_keys"):
+            options["keys_projected"] = True
+        weights = self.core.weights(q, k, mask=mask & (away.abs() <= self.window), **options)
+        fall = 1.0 if self.place is None else torch.exp(-2 * (away / self.window) ** 2)
+        return weights * fall
 
 
 def copy_distribution(
-    logits: Float[Tensor, "batch query vocab"],
-    gate: Float[Tensor, "batch query"],
-    weights: Float[Tensor, "batch query key"],
-    tokens: Int[Tensor, "batch key"],
-) -> Float[Tensor, "batch query vocab"]:
+    logits: Logits, gate: Float[Tensor, "batch query"],
+    weights: Float[Tensor, "batch query key"], tokens: Source,
+) -> Logits:  # fmt: skip
     r"""Mix what the decoder would write with what it may copy; the weight *is* the probability.
 
     :math:`P(w) = g\,P_{\mathrm{vocab}}(w) + (1 - g) \sum_{j:\,x_j = w} \alpha_{ij}` with
@@ -249,15 +211,12 @@ def copy_distribution(
     Source: See et al. (2017), section 2.2, equation 9.
     Chapter: notebooks/3_recurrent/13_luong.ipynb
     """
-    _check_tokens("tokens", tokens, logits.shape[-1])
-    if gate.shape != logits.shape[:-1] or weights.shape != (*gate.shape, tokens.shape[1]):
-        raise ValueError(
-            f"logits {tuple(logits.shape)}, gate {tuple(gate.shape)}, weights "
-            f"{tuple(weights.shape)} and tokens {tuple(tokens.shape)} do not fit; expected (batch, "
-            "query, vocab), (batch, query), (batch, query, key) and (batch, key)."
-        )
+    shapes.check_tokens("tokens", tokens, logits.shape[-1])
+    shapes.check_shape("gate", gate, logits.shape[:-1], "One for each row of logits.")
+    shapes.check_shape("weights", weights, (*gate.shape, "key"), "One row for each of logits.")
+    shapes.check_shape("tokens", tokens, (len(logits), weights.shape[-1]), "One for each weight.")
     dtype = torch.promote_types(logits.dtype, torch.float32)  # float16 has no small numbers
-    where, gate = tokens[:, None].expand(weights.shape), gate.to(dtype)[..., None]
+    gate, where = gate.to(dtype)[..., None], tokens[:, None].expand(weights.shape)
     copied = torch.zeros_like(logits, dtype=dtype).scatter_add(-1, where, weights.to(dtype))
     # the logarithm of 0 would be -inf and its gradient NaN
     copied = copied.clamp(min=torch.finfo(dtype).tiny).log()
@@ -286,6 +245,7 @@ class RecurrentState:
         >>> len(state), len(after)
         (0, 2)
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/12_bahdanau.ipynb
     """
 
@@ -313,8 +273,8 @@ class RecurrentState:
             raise ValueError(f"rows {rows.tolist()} of a state with a batch of {len(self.memory)}.")
         self.hidden = tuple(part.index_select(1, rows) for part in self.hidden)
         for name in ("memory", "keys", "summary", "fed", "mask", "copy_tokens"):
-            part = getattr(self, name)
-            setattr(self, name, None if part is None else part[rows])
+            if (part := getattr(self, name)) is not None:
+                setattr(self, name, part[rows])
 
     def truncate(self, length: int) -> None:
         """Refuse to forget tokens: a recurrent state holds only the last step.
@@ -329,16 +289,6 @@ class RecurrentState:
                 f"cannot go back to {length} of {self.length} tokens: a recurrent state holds only "
                 "the last. Speculative decoding needs a decoder with a cache."
             )
-
-
-class _Run(NamedTuple):
-    """What a decoder made of new tokens, each (batch, query, …), and its state after them."""
-
-    combined: Tensor
-    states: Tensor
-    contexts: Tensor
-    queries: Tensor
-    hidden: tuple[Tensor, ...]
 
 
 class Decoder(nn.Module):
@@ -377,25 +327,20 @@ class Decoder(nn.Module):
     """
 
     def __init__(
-        self,
-        vocab_size: int,
-        dim: int,
-        *,
-        memory_dim: int | None = None,
-        embed_dim: int | None = None,
-        core: AttentionCore | None = None,
-        cell: str = "gru",
-        num_layers: int = 1,
-        copy: bool = False,
-        dropout: float = 0.0,
-    ) -> None:
+        self, vocab_size: int, dim: int, *, memory_dim: int | None = None,
+        embed_dim: int | None = None, core: AttentionCore | None = None, cell: str = "gru",
+        num_layers: int = 1, copy: bool = False, dropout: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.dim = check_size("dim", dim)
-        self.memory_dim = check_size("memory_dim", dim if memory_dim is None else memory_dim)
-        self.embed_dim = check_size("embed_dim", dim if embed_dim is None else embed_dim)
-        self._check_core(core, copy)
+        self.dim = shapes.check_size("dim", dim)
+        self.memory_dim = shapes.check_size("memory_dim", dim if memory_dim is None else memory_dim)
+        self.embed_dim = shapes.check_size("embed_dim", dim if embed_dim is None else embed_dim)
+        if core is not None:
+            self._check_core(core)
+        elif copy:
+            raise ValueError("copy=True needs a core: its weights say what to copy.")
         fed_dim, combined_dim = self._sizes()
-        self.embed = nn.Embedding(check_size("vocab_size", vocab_size), self.embed_dim)
+        self.embed = nn.Embedding(shapes.check_size("vocab_size", vocab_size), self.embed_dim)
         self.rnn = _recurrent(cell, self.embed_dim + fed_dim, dim, num_layers, dropout)
         self.parts = (2 if cell == "lstm" else 1, num_layers, dim)
         self.first = nn.Linear(self.memory_dim, self.parts[0] * num_layers * dim)
@@ -406,13 +351,9 @@ class Decoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def start(
-        self,
-        memory: Float[Tensor, "batch key memory_dim"],
-        summary: Float[Tensor, "batch memory_dim"],
-        *,
-        mask: Bool[Tensor, "batch 1 key"] | None = None,
-        copy_tokens: Int[Tensor, "batch key"] | None = None,
-    ) -> RecurrentState:
+        self, memory: Memory, summary: Summary, *, mask: Bool[Tensor, "batch 1 key"] | None = None,
+        copy_tokens: Source | None = None,
+    ) -> RecurrentState:  # fmt: skip
         """The state before the first token.
 
         Args:
@@ -426,44 +367,27 @@ class Decoder(nn.Module):
             ValueError: shapes do not fit, or tokens to copy are missing, outside the vocabulary or
                 not asked for.
         """
-        if memory.ndim != 3 or memory.shape[-1] != self.memory_dim or not memory.shape[1]:
-            raise ValueError(
-                f"memory has shape {tuple(memory.shape)}; expected (batch, key, {self.memory_dim}) "
-                "with at least one key. Was the decoder built for another encoder?"
-            )
-        if summary.shape != (len(memory), self.memory_dim):
-            raise ValueError(
-                f"summary has shape {tuple(summary.shape)}; expected "
-                f"{(len(memory), self.memory_dim)}, one vector for each source."
-            )
+        cause = "Was the decoder built for another encoder?"
+        shapes.check_shape("memory", memory, ("batch", "key", self.memory_dim), cause)
+        shapes.check_size("number of keys in memory", memory.shape[1])
+        shapes.check_shape("summary", summary, (len(memory), self.memory_dim), cause)
         if mask is not None:
-            check_mask(mask, (len(memory), 1, memory.shape[1]))
+            shapes.check_mask(mask, (len(memory), 1, memory.shape[1]))
+            mask = mask.expand(len(memory), 1, -1)
         if copy_tokens is None and self.gate is not None:
             raise ValueError("copy_tokens are missing: this decoder copies.")
         if copy_tokens is not None:
             if self.gate is None:
                 raise ValueError("this decoder copies no tokens; build it with copy=True.")
-            _check_tokens("copy_tokens", copy_tokens, self.embed.num_embeddings)
-            if copy_tokens.shape != memory.shape[:2]:
-                raise ValueError(
-                    f"copy_tokens are {tuple(copy_tokens.shape)}; expected one for each key, "
-                    f"{tuple(memory.shape[:2])}."
-                )
+            shapes.check_tokens("copy_tokens", copy_tokens, self.embed.num_embeddings)
+            shapes.check_shape("copy_tokens", copy_tokens, memory.shape[:2], "One for each key.")
         hidden = self.first(summary).unflatten(-1, self.parts)  # (batch, parts, layers, dim)
-        hidden = tuple(part.transpose(0, 1).contiguous() for part in hidden.unbind(1))
-        return RecurrentState(
-            hidden=(hidden[0].tanh(), *hidden[1:]),
-            memory=memory,
-            keys=self.core.project_keys(memory) if _projects(self.core) else memory,
-            summary=summary,
-            fed=summary.new_zeros(len(summary), self.dim),
-            mask=None if mask is None else mask.expand(len(memory), 1, -1),
-            copy_tokens=copy_tokens,
-        )
+        first, *rest = (part.transpose(0, 1).contiguous() for part in hidden.unbind(1))
+        keys = self.core.project_keys(memory) if hasattr(self.core, "project_keys") else memory
+        fed = summary.new_zeros(len(summary), self.dim)
+        return RecurrentState((first.tanh(), *rest), memory, keys, summary, fed, mask, copy_tokens)
 
-    def forward(
-        self, tokens: Int[Tensor, "batch new"], state: RecurrentState
-    ) -> tuple[Float[Tensor, "batch new vocab"], RecurrentState]:
+    def forward(self, tokens: Target, state: RecurrentState) -> tuple[Logits, RecurrentState]:
         """Logits for what follows each new token, and the state after them.
 
         Args:
@@ -474,75 +398,53 @@ class Decoder(nn.Module):
         Raises:
             ValueError: tokens outside the vocabulary, none, or another batch than the state's.
         """
-        _check_tokens("tokens", tokens, self.embed.num_embeddings)
+        shapes.check_tokens("tokens", tokens, self.embed.num_embeddings)
         if state is None:
             raise ValueError("state is missing; start(…) makes one from a source.")
-        if len(tokens) != len(state.memory) or not tokens.shape[1]:
-            raise ValueError(
-                f"tokens have shape {tuple(tokens.shape)}; expected ({len(state.memory)}, new) "
-                "with at least one new token. Was the state made for another batch?"
-            )
+        cause = "Is the source, or the state, of another batch?"
+        shapes.check_shape("tokens", tokens, (len(state.memory), "new"), cause)
+        shapes.check_size("number of new tokens", tokens.shape[1])
         x = self.dropout(self.embed(tokens))
-        run = self._run(x, state)
-        logits = self.output(self.dropout(run.combined))
+        combined, states, contexts, queries, after = self._read(x, state)
+        logits = self.output(self.dropout(combined))
         if self.gate is not None:
-            options = self._options(run.queries, state, 0)
-            weights = self.core.weights(run.queries, state.keys, **options)
+            weights = self.core.weights(queries, state.keys, **self._options(queries, state))
             total = weights.sum(-1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
-            gate = self.gate(torch.cat([run.contexts, run.states, x], dim=-1)).squeeze(-1)
+            gate = self.gate(torch.cat([contexts, states, x], dim=-1)).squeeze(-1)
             logits = copy_distribution(logits, gate, weights / total, state.copy_tokens)
-        return logits, replace(
-            state,
-            hidden=run.hidden,
-            fed=run.combined[:, -1],
-            length=state.length + tokens.shape[1],
-        )
+        return logits, after
 
     def _sizes(self) -> tuple[int, int]:
         """Sizes of what is joined to each embedded token, and of what the logits are made from."""
-        raise NotImplementedError("use BahdanauDecoder or LuongDecoder")
+        raise NotImplementedError("use BahdanauDecoder or LuongDecoder, which define _read, too")
 
-    def _run(self, x: Tensor, state: RecurrentState) -> _Run:
-        """Read embedded tokens, attending."""
-        raise NotImplementedError("use BahdanauDecoder or LuongDecoder")
+    def _recur(self, x: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
+        """The last layer's states, (batch, new, dim), and the state after them."""
+        states, hidden = self.rnn(x, state.hidden if len(state.hidden) > 1 else state.hidden[0])
+        hidden = hidden if isinstance(hidden, tuple) else (hidden,)
+        return states, replace(state, hidden=hidden, length=state.length + x.shape[1])
 
-    def _recur(
-        self, x: Tensor, hidden: tuple[Tensor, ...]
-    ) -> tuple[Float[Tensor, "batch new dim"], tuple[Tensor, ...]]:
-        """States of the last layer, and of all layers after the last token."""
-        states, after = self.rnn(x, hidden if len(hidden) > 1 else hidden[0])
-        return states, after if isinstance(after, tuple) else (after,)
-
-    def _attend(self, q: Tensor, state: RecurrentState, index: int) -> Tensor:
-        """Context of each query, the first of which is new token number ``index``."""
+    def _attend(self, q: Tensor, state: RecurrentState) -> Tensor:
+        """Context of each query, the first of which follows what the state has read."""
         if self.core is None:
             return state.summary[:, None].expand(-1, q.shape[1], -1)
-        return self.core(q, state.keys, state.memory, **self._options(q, state, index))
+        return self.core(q, state.keys, state.memory, **self._options(q, state))
 
-    def _options(self, q: Tensor, state: RecurrentState, index: int) -> dict[str, Any]:
+    def _options(self, q: Tensor, state: RecurrentState) -> dict[str, Any]:
         options: dict[str, Any] = {"mask": state.mask}
-        if _projects(self.core):
+        if hasattr(self.core, "project_keys"):
             options["keys_projected"] = True
         if isinstance(self.core, LocalAttention):
-            begin = state.length + index
-            options["positions"] = torch.arange(begin, begin + q.shape[1], device=q.device)
+            options["positions"] = state.length + torch.arange(q.shape[1], device=q.device)
         return options
 
-    def _check_core(self, core: AttentionCore | None, copy: bool) -> None:
-        if core is None:
-            if copy:
-                raise ValueError("copy=True needs a core: its weights say what to copy.")
-            return
+    def _check_core(self, core: AttentionCore) -> None:
         like = next(core.parameters(), torch.zeros(()))
-        q, k = like.new_zeros(1, 1, self.dim), like.new_zeros(1, 1, self.memory_dim)
         try:
-            with torch.no_grad():
-                core.weights(q, k)
+            core.weights(like.new_zeros(1, 1, self.dim), like.new_zeros(1, 1, self.memory_dim))
         except Exception as error:
-            raise ValueError(
-                f"core {type(core).__name__} does not take queries of size dim {self.dim} and keys "
-                f"of size memory_dim {self.memory_dim}: {error}"
-            ) from error
+            sizes = f"queries of size dim {self.dim} and keys of size memory_dim {self.memory_dim}"
+            raise ValueError(f"{type(core).__name__} does not take {sizes}: {error}") from error
 
 
 class BahdanauDecoder(Decoder):
@@ -555,6 +457,8 @@ class BahdanauDecoder(Decoder):
     Args:
         vocab_size, dim, memory_dim, embed_dim, core, cell, num_layers, copy, dropout: see
             ``Decoder``; ``AdditiveAttention(dim, memory_dim, …)`` is the paper's core.
+    Raises:
+        ValueError: as in ``Decoder``.
     Example:
         >>> from attnutils.layers import AdditiveAttention
         >>> decoder = BahdanauDecoder(10, 8, core=AdditiveAttention(8, 8, 8))
@@ -569,17 +473,17 @@ class BahdanauDecoder(Decoder):
     def _sizes(self) -> tuple[int, int]:
         return self.memory_dim, self.dim + self.memory_dim + self.embed_dim
 
-    def _run(self, x: Tensor, state: RecurrentState) -> _Run:
-        hidden, states, contexts, queries = state.hidden, [], [], []
-        for index in range(x.shape[1]):
-            queries.append(hidden[0][-1][:, None])  # (batch, 1, dim): the last layer's
-            contexts.append(self._attend(queries[-1], state, index))
-            joined = torch.cat([x[:, index : index + 1], contexts[-1]], dim=-1)
-            new, hidden = self._recur(joined, hidden)
-            states.append(new)
-        states, contexts, queries = (torch.cat(t, dim=1) for t in (states, contexts, queries))
+    def _read(self, x: Tensor, state: RecurrentState) -> tuple:
+        """What the logits are made from, states, contexts and queries; and the state after."""
+        steps = []
+        for token in x.split(1, dim=1):
+            query = state.hidden[0][-1][:, None]  # (batch, 1, dim): the last layer's
+            context = self._attend(query, state)
+            new, state = self._recur(torch.cat([token, context], dim=-1), state)
+            steps.append((new, context, query))
+        states, contexts, queries = (torch.cat(parts, dim=1) for parts in zip(*steps))
         combined = self.combine(torch.cat([states, contexts, x], dim=-1)).tanh()
-        return _Run(combined, states, contexts, queries, hidden)
+        return combined, states, contexts, queries, state
 
 
 class LuongDecoder(Decoder):
@@ -598,6 +502,8 @@ class LuongDecoder(Decoder):
     Args:
         input_feeding: whether each step also reads the attentional vector of the one before.
         vocab_size, dim, options: see ``Decoder``.
+    Raises:
+        ValueError: as in ``Decoder``.
     Example:
         >>> from attnutils.layers import GeneralAttention
         >>> decoder = LuongDecoder(10, 8, core=GeneralAttention(8, 8), cell="lstm")
@@ -618,23 +524,21 @@ class LuongDecoder(Decoder):
     def _sizes(self) -> tuple[int, int]:
         return self.dim if self.input_feeding else 0, self.memory_dim + self.dim
 
-    def _run(self, x: Tensor, state: RecurrentState) -> _Run:
+    def _read(self, x: Tensor, state: RecurrentState) -> tuple:
+        """As ``BahdanauDecoder``'s; the queries are the states."""
         if not self.input_feeding:
-            return self._step(x, state, state.hidden, 0)
-        runs, hidden, fed = [], state.hidden, state.fed
-        for index in range(x.shape[1]):
-            joined = torch.cat([x[:, index : index + 1], fed[:, None]], dim=-1)
-            runs.append(self._step(joined, state, hidden, index))
-            hidden, fed = runs[-1].hidden, runs[-1].combined[:, 0]
-        return _Run(*(torch.cat(parts, dim=1) for parts in list(zip(*runs))[:-1]), hidden)
+            return self._step(x, state)
+        steps = []
+        for token in x.split(1, dim=1):
+            *step, state = self._step(torch.cat([token, state.fed[:, None]], dim=-1), state)
+            steps.append(step)
+        return *(torch.cat(parts, dim=1) for parts in zip(*steps)), state
 
-    def _step(
-        self, x: Tensor, state: RecurrentState, hidden: tuple[Tensor, ...], index: int
-    ) -> _Run:
-        states, hidden = self._recur(x, hidden)
-        contexts = self._attend(states, state, index)
+    def _step(self, x: Tensor, before: RecurrentState) -> tuple:
+        states, after = self._recur(x, before)
+        contexts = self._attend(states, before)
         combined = self.combine(torch.cat([contexts, states], dim=-1)).tanh()
-        return _Run(combined, states, contexts, states, hidden)
+        return combined, states, contexts, states, replace(after, fed=combined[:, -1])
 
 
 class Seq2Seq(nn.Module):
@@ -659,20 +563,14 @@ class Seq2Seq(nn.Module):
     def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
         super().__init__()
         if encoder.dim != decoder.memory_dim:
-            raise ValueError(
-                f"the encoder's dim is {encoder.dim} but the decoder's memory_dim "
-                f"{decoder.memory_dim}; expected the same."
-            )
+            sizes = f"{encoder.dim} but the decoder's memory_dim {decoder.memory_dim}"
+            raise ValueError(f"the encoder's dim is {sizes}; expected the same.")
         self.encoder, self.decoder = encoder, decoder
 
     def forward(
-        self,
-        source: Int[Tensor, "batch key"],
-        target: Int[Tensor, "batch query"],
-        source_lengths: Int[Tensor, " batch"] | None = None,
-        *,
-        copy_tokens: Int[Tensor, "batch key"] | None = None,
-    ) -> Float[Tensor, "batch query vocab"]:
+        self, source: Source, target: Target, source_lengths: Lengths = None,
+        *, copy_tokens: Source | None = None,
+    ) -> Logits:  # fmt: skip
         """Logits for what follows each target token.
 
         Args:
@@ -688,19 +586,11 @@ class Seq2Seq(nn.Module):
         Raises:
             ValueError: shapes, tokens or lengths do not fit, or a source is empty.
         """
-        if len(source) != len(target):
-            raise ValueError(
-                f"source has batch {len(source)} but target {len(target)}; expected the same."
-            )
         state = self.start(source, source_lengths, copy_tokens=copy_tokens)
-        return self.decoder(target, state)[0]
+        return self.step(target, state)[0]
 
     def start(
-        self,
-        source: Int[Tensor, "batch key"],
-        source_lengths: Int[Tensor, " batch"] | None = None,
-        *,
-        copy_tokens: Int[Tensor, "batch key"] | None = None,
+        self, source: Source, source_lengths: Lengths = None, *, copy_tokens: Source | None = None
     ) -> RecurrentState:
         """Encode a source; the state from which ``step`` writes. Arguments as in ``forward``."""
         memory, summary = self.encoder(source, source_lengths)
@@ -711,16 +601,12 @@ class Seq2Seq(nn.Module):
             copy_tokens = source
         return self.decoder.start(memory, summary, mask=mask, copy_tokens=copy_tokens)
 
-    def step(
-        self, tokens: Int[Tensor, "batch new"], state: RecurrentState
-    ) -> tuple[Float[Tensor, "batch new vocab"], RecurrentState]:
+    def step(self, tokens: Target, state: RecurrentState) -> tuple[Logits, RecurrentState]:
         """Logits after new target tokens, and the state to go on from: what decoding needs."""
         return self.decoder(tokens, state)
 
 
-def mean_pool(
-    x: Float[Tensor, "*batch length dim"], *, mask: Bool[Tensor, "..."] | None = None
-) -> Float[Tensor, "*batch dim"]:
+def mean_pool(x: Vectors, *, mask: Mask = None) -> Pooled:
     """Mean over the real positions; zeros where there are none.
 
     Args:
@@ -735,15 +621,14 @@ def mean_pool(
         >>> mean_pool(x, mask=mask)
         tensor([3.])
 
+    Source: Iyyer et al. (2015), the average of a deep averaging network.
     Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
     real = _real(x, mask)
     return x.masked_fill(~real, 0.0).sum(-2) / real.sum(-2).clamp(min=1)
 
 
-def max_pool(
-    x: Float[Tensor, "*batch length dim"], *, mask: Bool[Tensor, "..."] | None = None
-) -> Float[Tensor, "*batch dim"]:
+def max_pool(x: Vectors, *, mask: Mask = None) -> Pooled:
     """Largest entry over the real positions, for each dimension; zeros where there are none.
 
     Args:
@@ -758,15 +643,14 @@ def max_pool(
         >>> max_pool(x, mask=mask)
         tensor([4.])
 
+    Source: Collobert et al. (2011), section 3.3.2, the max layer.
     Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
     real = _real(x, mask)
     return x.masked_fill(~real, float("-inf")).amax(-2).masked_fill(~real.any(-2), 0.0)
 
 
-def last_pool(
-    x: Float[Tensor, "*batch length dim"], *, mask: Bool[Tensor, "..."] | None = None
-) -> Float[Tensor, "*batch dim"]:
+def last_pool(x: Vectors, *, mask: Mask = None) -> Pooled:
     """The last real position; zeros where there is none.
 
     Of a bidirectional memory only half has read the whole there; ``Encoder`` gives a summary in
@@ -784,6 +668,7 @@ def last_pool(
         >>> last_pool(x, mask=mask)
         tensor([4.])
 
+    Source: Sutskever et al. (2014), section 2.
     Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
     real = _real(x, mask)
@@ -817,13 +702,11 @@ class AttentionPooling(nn.Module):
         self, dim: int, *, core: AttentionCore | None = None, num_queries: int = 1
     ) -> None:
         super().__init__()
-        check_size("dim", dim), check_size("num_queries", num_queries)
+        shapes.check_size("dim", dim), shapes.check_size("num_queries", num_queries)
         self.query = nn.Parameter(torch.randn(num_queries, dim))
         self.core = DotProductAttention() if core is None else core
 
-    def forward(
-        self, x: Float[Tensor, "*batch length dim"], *, mask: Bool[Tensor, "..."] | None = None
-    ) -> Float[Tensor, "*batch joined"]:
+    def forward(self, x: Vectors, *, mask: Mask = None) -> Float[Tensor, "*batch joined"]:
         """Pool over ``length``.
 
         Args:
@@ -834,10 +717,8 @@ class AttentionPooling(nn.Module):
         Raises:
             ValueError: shapes do not fit, or a mask that is not boolean.
         """
-        if x.ndim < 2 or x.shape[-1] != self.query.shape[-1]:
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}; expected (..., length, {self.query.shape[-1]})."
-            )
+        cause = "Was the layer built for another size?"
+        shapes.check_shape("x", x, ("...", "length", self.query.shape[-1]), cause)
         real = None if mask is None else _real(x, mask).mT  # (*batch, 1, length)
         query = self.query.expand(*x.shape[:-2], -1, -1)
         return self.core(query, x, x, mask=real).flatten(-2)
@@ -847,50 +728,26 @@ def _recurrent(
     cell: str, input_dim: int, dim: int, num_layers: int, dropout: float, **options: Any
 ) -> nn.Module:
     """A GRU or LSTM, its forget gates open."""
-    if cell not in CELLS:
-        raise ValueError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}.")
-    check_probability("dropout", dropout)
-    between = dropout if check_size("num_layers", num_layers) > 1 else 0.0  # torch warns otherwise
-    options |= {"num_layers": num_layers, "batch_first": True, "dropout": between}
-    rnn = CELLS[cell](input_dim, dim, **options)
+    shapes.check_choice("cell", cell, CELLS)
+    shapes.check_probability("dropout", dropout)
+    between = dropout if shapes.check_size("num_layers", num_layers) > 1 else 0.0  # or torch warns
+    rnn = CELLS[cell](input_dim, dim, num_layers, batch_first=True, dropout=between, **options)
     if cell == "lstm":  # gates in torch's order: input, forget, cell, output
-        with torch.no_grad():
-            for name, parameter in rnn.named_parameters():
-                if name.startswith("bias"):  # there are two, and they are added
-                    parameter[dim : 2 * dim] = 1.0 if name.startswith("bias_ih") else 0.0
+        for name, parameter in rnn.named_parameters():
+            if name.startswith("bias"):  # there are two, and they are added
+                nn.init.constant_(parameter[dim : 2 * dim], 1.0 if "_ih_" in name else 0.0)
     return rnn
-
-
-def _projects(core: AttentionCore | None) -> bool:
-    return hasattr(core, "project_keys")
-
-
-def _check_tokens(name: str, tokens: Tensor, vocab_size: int) -> None:
-    if tokens.ndim != 2 or tokens.is_floating_point() or tokens.dtype == torch.bool:
-        raise ValueError(
-            f"{name} has shape {tuple(tokens.shape)} and dtype {tokens.dtype}; expected whole "
-            "numbers, (batch, length). Is the batch axis missing?"
-        )
-    if tokens.numel() and not 0 <= tokens.min() <= tokens.max() < vocab_size:
-        raise ValueError(
-            f"{name} runs from {tokens.min()} to {tokens.max()}; expected 0 to {vocab_size - 1}. "
-            "Does it come from another vocabulary?"
-        )
 
 
 def _real(x: Tensor, mask: Tensor | None) -> Bool[Tensor, "*batch length 1"]:
     """Which positions are real, beside the vectors."""
-    if x.ndim < 2 or not x.shape[-2]:
-        raise ValueError(
-            f"x has shape {tuple(x.shape)}; expected (..., length, dim) with at least one position."
-        )
+    shapes.check_shape("x", x, ("...", "length", "dim"))
+    shapes.check_size("number of positions", x.shape[-2])
     if mask is None:
         return torch.ones(*x.shape[:-1], 1, dtype=torch.bool, device=x.device)
     if x.ndim == 3 and mask.ndim > 2 and set(mask.shape[1:-1]) == {1}:
         mask = mask.flatten(1)  # axes for heads and queries
-    if mask.dtype != torch.bool or mask.shape != x.shape[:-1]:
-        raise ValueError(
-            f"mask has shape {tuple(mask.shape)} and dtype {mask.dtype}; expected bool, "
-            f"{tuple(x.shape[:-1])}, one for each position of x, or padding_mask(lengths, length)."
-        )
+    if mask.dtype != torch.bool:
+        raise ValueError(f"mask has dtype {mask.dtype}; expected bool, True = real.")
+    shapes.check_shape("mask", mask, x.shape[:-1], "One for each position; see padding_mask.")
     return mask[..., None]

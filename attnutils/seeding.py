@@ -26,6 +26,7 @@ def seed_everything(seed: int = 0) -> np.random.Generator:
         >>> bool(rng.normal() == again.normal())
         True
 
+    Source: this book.
     Chapter: notebooks/1_intuition/01_soft_lookup.ipynb
     """
     seed = _whole("seed", seed) + _whole("ATTNUTILS_SEED", os.environ.get("ATTNUTILS_SEED", 0))

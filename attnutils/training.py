@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -13,15 +14,8 @@ from tqdm import tqdm
 
 from attnutils.shapes import check_probability, check_size
 
-__all__ = [
-    "History",
-    "cosine",
-    "fit",
-    "muon",
-    "sequence_loss",
-    "warmup_inverse_sqrt",
-    "warmup_then_linear",
-]
+Schedule = Callable[[int], float]
+Validate = Callable[[nn.Module], dict[str, float]]
 
 
 @dataclass
@@ -36,6 +30,9 @@ class History:
         >>> history = History(loss=[2.0, 1.0, 0.5])
         >>> history
         History(3 steps, loss 2 -> 0.5)
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
 
     loss: list[float] = field(default_factory=list)
@@ -45,28 +42,17 @@ class History:
     def __repr__(self) -> str:
         if not self.loss:
             return "History(0 steps)"
-        last = "".join(f", {name} {pairs[-1][1]:.3g}" for name, pairs in self.validation.items())
-        stopped = ", interrupted" if self.interrupted else ""
-        return (
-            f"History({len(self.loss)} steps, loss {self.loss[0]:.3g} -> {self.loss[-1]:.3g}"
-            f"{last}{stopped})"
-        )
+        words = [f"{len(self.loss)} steps", f"loss {self.loss[0]:.3g} -> {self.loss[-1]:.3g}"]
+        words += [f"{name} {pairs[-1][1]:.3g}" for name, pairs in self.validation.items()]
+        return f"History({', '.join(words + ['interrupted'] * self.interrupted)})"
 
 
 def fit(
-    model: nn.Module,
-    batches: Iterable[Any],
-    loss: Callable[..., Tensor],
-    *,
-    steps: int,
-    optimizer: torch.optim.Optimizer | None = None,
-    schedule: Callable[[int], float] | None = None,
-    clip: float | None = None,
-    validate: Callable[[nn.Module], dict[str, float]] | None = None,
-    validate_every: int | None = None,
-    device: torch.device | str | None = None,
-    progress: bool = True,
-) -> History:
+    model: nn.Module, batches: Iterable[Any], loss: Callable[..., Tensor], *, steps: int,
+    optimizer: torch.optim.Optimizer | None = None, schedule: Schedule | None = None,
+    clip: float | None = None, validate: Validate | None = None, validate_every: int | None = None,
+    device: torch.device | str | None = None, progress: bool = True,
+) -> History:  # fmt: skip
     """Train a model for a fixed number of steps.
 
     An interruption (Ctrl-C, or stop in Jupyter) ends the training and keeps what was learned; the
@@ -104,11 +90,12 @@ def fit(
         >>> history.loss[-1] < history.loss[0]
         True
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
     """
     check_size("steps", steps)
-    every = max(1, steps // 10) if validate_every is None else validate_every
-    check_size("validate_every", every)
+    default = max(1, steps // 10)
+    every = check_size("validate_every", default if validate_every is None else validate_every)
     if clip is not None and not clip > 0:
         raise ValueError(f"clip is {clip}; expected a norm, > 0. For no limit leave it out.")
     if device is None:
@@ -146,11 +133,12 @@ def fit(
         bar.close()
         for group, rate in zip(optimizer.param_groups, rates):  # for whoever trains on with it
             group["lr"] = rate
+            group.pop("initial_lr", None)  # else a schedule would begin there, whatever lr is then
         model.train(was_training)
     return history
 
 
-def warmup_then_linear(warmup: int, steps: int) -> Callable[[int], float]:
+def warmup_then_linear(warmup: int, steps: int) -> Schedule:
     """Learning rate that rises linearly, then falls linearly to zero.
 
     Args:
@@ -168,17 +156,10 @@ def warmup_then_linear(warmup: int, steps: int) -> Callable[[int], float]:
     Source: Devlin et al. (2019), section A.2.
     Chapter: notebooks/5_transformer/26_encoder_decoder.ipynb
     """
-    _check_warmup(warmup, steps)
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return max(0.0, (steps - step) / (steps - warmup))
-
-    return factor
+    return _warmed(warmup, steps, lambda step: max(0.0, (steps - step) / (steps - warmup)))
 
 
-def warmup_inverse_sqrt(warmup: int) -> Callable[[int], float]:
+def warmup_inverse_sqrt(warmup: int) -> Schedule:
     r"""Learning rate that rises linearly, then falls with the root of the step.
 
     :math:`\min(s / w, \sqrt{w / s})` with steps s from 1 and w = ``warmup``. The paper's rate is
@@ -203,7 +184,7 @@ def warmup_inverse_sqrt(warmup: int) -> Callable[[int], float]:
     return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))
 
 
-def cosine(steps: int, *, warmup: int = 0, floor: float = 0.0) -> Callable[[int], float]:
+def cosine(steps: int, *, warmup: int = 0, floor: float = 0.0) -> Schedule:
     """Learning rate that falls along half a cosine, after an optional linear rise.
 
     Args:
@@ -222,25 +203,19 @@ def cosine(steps: int, *, warmup: int = 0, floor: float = 0.0) -> Callable[[int]
     Source: Loshchilov & Hutter (2017), arXiv:1608.03983, equation 5.
     Chapter: notebooks/6_models/29_gpt.ipynb
     """
-    _check_warmup(warmup, steps)
     check_probability("floor", floor)
 
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
+    def fall(step: int) -> float:
         share = min(1.0, (step - warmup) / (steps - warmup))
         return floor + (1 - floor) * (1 + math.cos(math.pi * share)) / 2
 
-    return factor
+    return _warmed(warmup, steps, fall)
 
 
 def sequence_loss(
-    logits: Float[Tensor, "batch length vocab"],
-    targets: Int[Tensor, "batch length"],
-    *,
-    padding: int | None = None,
-    label_smoothing: float = 0.0,
-) -> Float[Tensor, ""]:
+    logits: Float[Tensor, "batch length vocab"], targets: Int[Tensor, "batch length"], *,
+    padding: int | None = None, label_smoothing: float = 0.0,
+) -> Float[Tensor, ""]:  # fmt: skip
     r"""Cross-entropy in nats per token, the mean over the real tokens of a padded batch.
 
     With smoothing ε the target is the token with probability :math:`1 - \varepsilon` and any token,
@@ -271,28 +246,23 @@ def sequence_loss(
             f"{targets.dtype}; expected (batch, length, vocab) and whole numbers, (batch, length). "
             "Was only one of them shifted or cut?"
         )
-    real = torch.ones_like(targets, dtype=torch.bool) if padding is None else targets != padding
-    if not real.any():
+    kept, vocab_size = targets if padding is None else targets[targets != padding], logits.shape[-1]
+    if not kept.numel():
         raise ValueError("there is no target but padding; expected at least one real token.")
-    kept, vocab_size = targets[real], logits.shape[-1]
     if not 0 <= kept.min() <= kept.max() < vocab_size:
         raise ValueError(
             f"targets run from {kept.min()} to {kept.max()}; expected 0 to {vocab_size - 1}. "
             "Do they come from another vocabulary, or is padding= another token?"
         )
-    options = {"label_smoothing": label_smoothing}
-    options |= {} if padding is None else {"ignore_index": padding}
+    ignored = -100 if padding is None else padding  # -100: no token has that number
+    options = {"ignore_index": ignored, "label_smoothing": label_smoothing}
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten().long(), **options)
 
 
 def muon(
-    model: nn.Module,
-    *,
-    lr: float = 1e-3,
-    adam_lr: float | None = None,
-    weight_decay: float = 0.0,
+    model: nn.Module, *, lr: float = 1e-3, adam_lr: float | None = None, weight_decay: float = 0.0,
     head: nn.Module | None = None,
-) -> torch.optim.Optimizer:
+) -> torch.optim.Optimizer:  # fmt: skip
     """An optimizer for ``fit``: Muon for the matrices inside the model, AdamW for all the rest.
 
     Muon makes each update of a matrix nearly orthogonal. It is for the weights of linear and
@@ -321,26 +291,20 @@ def muon(
     """
     head = getattr(model, "head", None) if head is None else head
     apart = [m for m in model.modules() if isinstance(m, nn.Embedding)]
-    outside = {id(p) for m in [*apart, *([] if head is None else [head])] for p in m.parameters()}
-    inside = {
-        id(p)
-        for m in model.modules()
-        if isinstance(m, nn.Linear | nn.RNNBase)
-        for p in m.parameters()
-        if p.ndim == 2
-    } - outside
+    apart += [] if head is None else [head]
+    mixing = [m for m in model.modules() if isinstance(m, nn.Linear | nn.RNNBase)]
+    inside = {p for m in mixing for p in m.parameters() if p.ndim == 2}
+    inside -= {p for m in apart for p in m.parameters()}
     parameters = [p for p in model.parameters() if p.requires_grad]
-    matrices = [p for p in parameters if id(p) in inside]
-    rest = [p for p in parameters if id(p) not in inside]
+    matrices = [p for p in parameters if p in inside]
+    rest = [p for p in parameters if p not in inside]
     if not matrices:
         raise ValueError(
             f"{type(model).__name__} has no matrix for Muon; expected linear or recurrent layers "
             "besides embeddings and head. Use torch.optim.AdamW."
         )
     shared = {"weight_decay": weight_decay}
-    parts: list[torch.optim.Optimizer] = [
-        torch.optim.Muon(matrices, lr=lr, adjust_lr_fn="match_rms_adamw", **shared)
-    ]
+    parts = [torch.optim.Muon(matrices, lr=lr, adjust_lr_fn="match_rms_adamw", **shared)]
     if rest:
         parts.append(torch.optim.AdamW(rest, lr=lr if adam_lr is None else adam_lr, **shared))
     return _Joined(parts)
@@ -375,31 +339,28 @@ class _Joined(torch.optim.Optimizer):
         self.param_groups = self._groups()
 
 
-def _check_warmup(warmup: int, steps: int) -> None:
+def _warmed(warmup: int, steps: int, after: Schedule) -> Schedule:
+    """A linear rise over the first steps, then what ``after`` says."""
     if check_size("steps", steps) <= check_size("warmup", warmup, least=0):
-        raise ValueError(
-            f"warmup is {warmup} of {steps} steps; expected fewer. Are the two swapped?"
-        )
+        raise ValueError(f"warmup is {warmup} of {steps} steps; expected fewer. Are they swapped?")
+    return lambda step: (step + 1) / warmup if step < warmup else after(step)
 
 
 def _first_process() -> bool:
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not distributed or torch.distributed.get_rank() == 0
+    return not (dist.is_available() and dist.is_initialized() and dist.get_rank())
 
 
 def _forever(batches: Iterable[Any]) -> Iterator[Any]:
-    count = 0
-    while True:
+    count, before = 0, -1
+    while count > before:
         before = count
         for batch in batches:
             count += 1
             yield batch
-        if count == before:
-            cause = "they ran out" if count else "there are none"
-            raise ValueError(
-                f"no batch after {count}: {cause}. Expected an iterable that can be started again; "
-                "is it a generator? Make it a list, or let it run forever."
-            )
+    raise ValueError(
+        f"no batch after {count}: {'they ran out' if count else 'there are none'}. Expected an "
+        "iterable that can be started again. Is it a generator? Make it a list."
+    )
 
 
 def _to(batch: Any, device: torch.device | str) -> tuple:

@@ -4,57 +4,26 @@ A recipe (``gpt``, ``bert``, ``llama``, ``t5``, ``vit``) fills in a config and p
 head; the rest is shared. Only ``Stack`` and the recipes read the config: layers never see it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from attnutils.layers import (
-    DotProductAttention,
-    FeedForward,
-    GatedFeedForward,
-    KVCache,
-    MultiHeadAttention,
-    Residual,
-)
-from attnutils.positions import (
-    AlibiBias,
-    LearnedPositions,
-    RelativeBias,
-    Rotary,
-    SinusoidalPositions,
-)
-from attnutils.shapes import check_probability, check_size
+from attnutils import layers, positions, shapes
 
-__all__ = [
-    "Block",
-    "DecoderState",
-    "EncoderDecoder",
-    "FirstHead",
-    "LayerCache",
-    "PatchEmbedding",
-    "Stack",
-    "TiedHead",
-    "TokenEmbedding",
-    "Transformer",
-    "TransformerConfig",
-    "bert",
-    "gpt",
-    "llama",
-    "t5",
-    "vit",
-]
+Hidden = Float[Tensor, "batch query dim"]
+Logits = Float[Tensor, "batch query vocab"]
+Mask = Bool[Tensor, "..."] | None
+Memory = Float[Tensor, "batch key dim"]
+Places = Int[Tensor, "..."] | None
+Source = Int[Tensor, "batch key"]
+Tokens = Int[Tensor, "batch query"]
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "silu": F.silu,
-}
+ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu}
+ACTIVATIONS |= {"gelu_tanh": lambda x: F.gelu(x, approximate="tanh")}
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 POSITIONS = ("learned", "sinusoidal", "rotary", "relative", "alibi", "none")
 
@@ -91,6 +60,7 @@ class TransformerConfig:
         ValueError: dim 64 is not divisible by num_heads 5; choose another number of heads, or \
 give head_dim.
 
+    Source: this book.
     Chapter: notebooks/5_transformer/25_block.ipynb
     """
 
@@ -116,58 +86,60 @@ give head_dim.
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        check_size("num_layers", self.num_layers)
-        check_size("max_length", self.max_length)
-        check_probability("dropout", self.dropout)
+        for name in ("num_heads", "num_layers", "max_length"):
+            shapes.check_size(name, getattr(self, name))
+        shapes.check_probability("dropout", self.dropout)
         for name, known in (("activation", ACTIVATIONS), ("norm", NORMS), ("positions", POSITIONS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}."
-                )
+            shapes.check_choice(name, getattr(self, name), known)
         with torch.device("meta"):  # the layers check the rest, without memory
             self.attention(), self.feed_forward()
 
-    def attention(self, *, cross: bool = False) -> MultiHeadAttention:
+    def attention(self, *, cross: bool = False) -> layers.MultiHeadAttention:
         """An attention layer of these sizes."""
-        rotary = None
+        options: dict[str, Any] = {"num_kv_heads": self.num_kv_heads, "head_dim": self.head_dim}
         if self.positions == "rotary" and not cross:
-            size = self.dim // self.num_heads if self.head_dim is None else self.head_dim
-            rotary = Rotary(size, base=self.rotary_base)
-        return MultiHeadAttention(
-            self.dim,
-            self.num_heads,
-            num_kv_heads=self.num_kv_heads,
-            head_dim=self.head_dim,
-            bias=self.bias,
-            core=DotProductAttention(scale=self.scale, dropout=self.dropout),
-            rotary=rotary,
-        )
+            head_dim = self.head_dim or self.dim // self.num_heads
+            options["rotary"] = positions.Rotary(head_dim, base=self.rotary_base)
+        core = layers.DotProductAttention(scale=self.scale, dropout=self.dropout)
+        options |= {"bias": self.bias, "core": core}
+        return layers.MultiHeadAttention(self.dim, self.num_heads, **options)
 
-    def feed_forward(self) -> FeedForward:
+    def feed_forward(self) -> layers.FeedForward:
         """A feed-forward layer of these sizes."""
-        kind = GatedFeedForward if self.gated else FeedForward
-        return kind(
-            self.dim,
-            self.hidden_dim,
-            activation=ACTIVATIONS[self.activation],
-            bias=self.bias,
-            dropout=self.dropout,
-        )
+        kind = layers.GatedFeedForward if self.gated else layers.FeedForward
+        options = {"bias": self.bias, "dropout": self.dropout}
+        return kind(self.dim, self.hidden_dim, activation=ACTIVATIONS[self.activation], **options)
 
     def make_norm(self) -> nn.Module:
         """A norm of these sizes."""
         return NORMS[self.norm](self.dim, eps=self.norm_eps)
 
-    def residual(self, layer: nn.Module) -> Residual:
+    def residual(self, layer: nn.Module) -> layers.Residual:
         """The path around a layer."""
-        return Residual(layer, self.make_norm(), norm_first=self.norm_first, dropout=self.dropout)
+        options = {"norm_first": self.norm_first, "dropout": self.dropout}
+        return layers.Residual(layer, self.make_norm(), **options)
 
 
 class LayerCache(NamedTuple):
-    """What one block remembers: its own keys and values, and those of the memory it reads."""
+    """What one block remembers: its own keys and values, and those of the memory it reads.
 
-    own: KVCache
-    memory: KVCache
+    Args:
+        own: ``(batch, heads, key, head_dim)`` each, of the tokens so far.
+        memory: the same of the memory; empty in a block without cross-attention.
+    Example:
+        >>> cache = Stack(TransformerConfig(dim=8, num_heads=2, num_layers=3)).new_cache()
+        >>> len(cache), len(cache[0].own)
+        (3, 0)
+
+    Source: this book.
+    Chapter: notebooks/7_efficiency/36_kv_cache.ipynb
+    """
+
+    own: layers.KVCache
+    memory: layers.KVCache
+
+
+Cache = list[LayerCache] | None
 
 
 @dataclass
@@ -179,10 +151,12 @@ class DecoderState:
         memory: of the source, ``(batch, key, dim)``, or None.
         memory_mask: hides its padding, or None.
     Example:
-        >>> state = DecoderState([LayerCache(KVCache(), KVCache())])
+        >>> model = gpt(vocab_size=10, dim=8, num_heads=2, num_layers=1)
+        >>> logits, state = model.step(torch.tensor([[1, 2, 3]]))
         >>> len(state)
-        0
+        3
 
+    Source: this book.
     Chapter: notebooks/5_transformer/27_decoding.ipynb
     """
 
@@ -195,7 +169,8 @@ class DecoderState:
 
     def reorder(self, rows: Int[Tensor, " batch"]) -> None:
         """Replace the rows of the batch by a selection of them, as beam search does."""
-        for part in (part for layer in self.cache for part in layer if len(part)):
+        filled = [part for layer in self.cache for part in layer if len(part)]
+        for part in filled:
             part.reorder(rows)
         if self.memory is not None:
             self.memory = self.memory[rows]
@@ -229,27 +204,20 @@ class Block(nn.Module):
     """
 
     def __init__(
-        self, attention: Residual, feed_forward: Residual, cross: Residual | None = None
-    ) -> None:
+        self, attention: layers.Residual, feed_forward: layers.Residual,
+        cross: layers.Residual | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.attention, self.cross, self.feed_forward = attention, cross, feed_forward
 
     def forward(
-        self,
-        x: Float[Tensor, "batch query dim"],
-        memory: Float[Tensor, "batch key dim"] | None = None,
-        *,
-        memory_mask: Tensor | None = None,
-        cache: LayerCache | None = None,
-        **options: Any,
-    ) -> Float[Tensor, "batch query dim"]:
+        self, x: Hidden, memory: Memory | None = None, *, memory_mask: Mask = None,
+        cache: LayerCache | None = None, **options: Any,
+    ) -> Hidden:  # fmt: skip
         """One block; ``options`` go to the self-attention (mask, causal, bias, positions)."""
         if (memory is None) != (self.cross is None):
-            raise ValueError(
-                "memory is missing: this block has cross-attention."
-                if memory is None
-                else "this block has no cross-attention to read the memory with."
-            )
+            found = "missing" if memory is None else "given, but there is no cross-attention"
+            raise ValueError(f"memory is {found}. Was the stack built with the right cross=?")
         x = self.attention(x, cache=cache and cache.own, **options)
         if self.cross is not None:
             x = self.cross(x, memory, mask=memory_mask, cache=cache and cache.memory)
@@ -262,6 +230,8 @@ class Stack(nn.Module):
     Args:
         config: sizes and choices.
         cross: whether the blocks read a memory.
+    Raises:
+        ValueError: buckets and a largest distance of relative positions that do not fit together.
     Example:
         >>> stack = Stack(TransformerConfig(dim=8, num_heads=2, num_layers=3, causal=True))
         >>> stack(torch.ones(1, 4, 8)).shape
@@ -274,40 +244,24 @@ class Stack(nn.Module):
     def __init__(self, config: TransformerConfig, *, cross: bool = False) -> None:
         super().__init__()
         self.causal = config.causal
-        self.blocks = nn.ModuleList(
-            Block(
-                config.residual(config.attention()),
-                config.residual(config.feed_forward()),
-                config.residual(config.attention(cross=True)) if cross else None,
-            )
-            for _ in range(config.num_layers)
-        )
+        self.blocks = nn.ModuleList(_block(config, cross) for _ in range(config.num_layers))
         self.norm = config.make_norm() if config.norm_first else nn.Identity()
         self.bias: nn.Module | None = None
         if config.positions == "relative":
-            self.bias = RelativeBias(
-                config.num_heads,
-                buckets=config.buckets,
-                max_distance=config.max_distance,
-                both=not config.causal,
-            )
+            options = {"buckets": config.buckets, "max_distance": config.max_distance}
+            both = not config.causal
+            self.bias = positions.RelativeBias(config.num_heads, both=both, **options)
         elif config.positions == "alibi":
-            self.bias = AlibiBias(config.num_heads)
+            self.bias = positions.AlibiBias(config.num_heads)
 
     def new_cache(self) -> list[LayerCache]:
         """An empty cache for each block."""
-        return [LayerCache(KVCache(), KVCache()) for _ in self.blocks]
+        return [LayerCache(layers.KVCache(), layers.KVCache()) for _ in self.blocks]
 
     def forward(
-        self,
-        x: Float[Tensor, "batch query dim"],
-        memory: Float[Tensor, "batch key dim"] | None = None,
-        *,
-        mask: Tensor | None = None,
-        memory_mask: Tensor | None = None,
-        positions: Tensor | None = None,
-        cache: list[LayerCache] | None = None,
-    ) -> Float[Tensor, "batch query dim"]:
+        self, x: Hidden, memory: Memory | None = None, *, mask: Mask = None,
+        memory_mask: Mask = None, positions: Places = None, cache: Cache = None,
+    ) -> Hidden:  # fmt: skip
         """All blocks, then the last norm.
 
         Args:
@@ -322,28 +276,21 @@ class Stack(nn.Module):
         Raises:
             ValueError: shapes, masks or the cache do not fit.
         """
-        if cache is not None and len(cache) != len(self.blocks):
-            raise ValueError(f"cache for {len(cache)} blocks; this stack has {len(self.blocks)}.")
-        lengths = [] if cache is None else [(len(c.own), len(c.memory)) for c in cache]
+        caches = [None] * len(self.blocks) if cache is None else cache
+        if len(caches) != len(self.blocks):
+            raise ValueError(f"cache for {len(caches)} blocks; this stack has {len(self.blocks)}.")
+        before = [(part, len(part)) for layer in cache or [] for part in layer]
         bias = None
         if self.bias is not None:
-            key = x.shape[1] + (lengths[0][0] if lengths else 0)
+            key = x.shape[1] + (before[0][1] if before else 0)
             bias = self.bias(x.shape[1], key).to(x.dtype)
+        options = {"mask": mask, "causal": self.causal, "bias": bias, "positions": positions}
         try:
-            for index, block in enumerate(self.blocks):
-                x = block(
-                    x,
-                    memory,
-                    mask=mask,
-                    memory_mask=memory_mask,
-                    causal=self.causal,
-                    bias=bias,
-                    positions=positions,
-                    cache=None if cache is None else cache[index],
-                )
+            for block, own in zip(self.blocks, caches):
+                x = block(x, memory, memory_mask=memory_mask, cache=own, **options)
         except Exception:
-            for c, (own, read) in zip(cache or [], lengths, strict=True):
-                c.own.truncate(own), c.memory.truncate(read)
+            for part, length in before:
+                part.truncate(length)
             raise
         return self.norm(x)
 
@@ -370,54 +317,32 @@ class TokenEmbedding(nn.Module):
     """
 
     def __init__(
-        self,
-        vocab_size: int,
-        dim: int,
-        *,
-        positions: nn.Module | None = None,
-        segments: int = 0,
-        norm: nn.Module | None = None,
-        scale: float = 1.0,
-        dropout: float = 0.0,
-    ) -> None:
+        self, vocab_size: int, dim: int, *, positions: nn.Module | None = None, segments: int = 0,
+        norm: nn.Module | None = None, scale: float = 1.0, dropout: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.table = nn.Embedding(check_size("vocab_size", vocab_size), check_size("dim", dim))
+        shapes.check_size("vocab_size", vocab_size), shapes.check_size("dim", dim)
+        self.table = nn.Embedding(vocab_size, dim)
         nn.init.normal_(self.table.weight, std=0.02 if scale == 1 else dim**-0.5)
         self.positions, self.scale = positions, scale
         self.segments = nn.Embedding(segments, dim) if segments else None
         self.norm = nn.Identity() if norm is None else norm
-        self.dropout = nn.Dropout(check_probability("dropout", dropout))
+        self.dropout = nn.Dropout(shapes.check_probability("dropout", dropout))
 
     def forward(
-        self,
-        tokens: Int[Tensor, "batch length"],
-        *,
-        positions: Int[Tensor, "..."] | None = None,
-        segments: Int[Tensor, "batch length"] | None = None,
-    ) -> Float[Tensor, "batch length dim"]:
+        self, tokens: Tokens, *, positions: Places = None, segments: Tokens | None = None
+    ) -> Hidden:
         """Vectors of the tokens at the given positions, by default from 0."""
-        self._check(tokens)
+        shapes.check_tokens("tokens", tokens, self.table.num_embeddings)
         x = self.table(tokens) * self.scale
         if self.positions is not None:
-            x = x + self.positions(_places(tokens, positions, None)).to(x.dtype)
+            positions = _places(tokens) if positions is None else positions
+            x = x + self.positions(positions).to(x.dtype)
         if self.segments is not None:
             x = x + self.segments(torch.zeros_like(tokens) if segments is None else segments)
         elif segments is not None:
             raise ValueError("segments are given but this embedding has none.")
         return self.dropout(self.norm(x))
-
-    def _check(self, tokens: Tensor) -> None:
-        if tokens.ndim != 2 or tokens.is_floating_point() or tokens.dtype == torch.bool:
-            raise ValueError(
-                f"tokens have shape {tuple(tokens.shape)} and dtype {tokens.dtype}; "
-                "expected whole numbers, (batch, length)."
-            )
-        size = self.table.num_embeddings
-        if tokens.numel() and not 0 <= tokens.min() <= tokens.max() < size:
-            raise ValueError(
-                f"tokens run from {tokens.min()} to {tokens.max()}; expected 0 to {size - 1}. "
-                "Do they come from another vocabulary?"
-            )
 
 
 class PatchEmbedding(nn.Module):
@@ -443,27 +368,21 @@ class PatchEmbedding(nn.Module):
         self, image_size: int, patch_size: int, dim: int, *, channels: int = 3, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        if check_size("image_size", image_size) % check_size("patch_size", patch_size):
-            raise ValueError(
-                f"image_size {image_size} is not divisible by patch_size {patch_size}."
-            )
-        self.shape = (check_size("channels", channels), image_size, image_size)
+        shapes.check_size("image_size", image_size), shapes.check_size("patch_size", patch_size)
+        if image_size % patch_size:
+            raise ValueError(f"{image_size=} is not divisible by {patch_size=}; expected it to be.")
+        self.shape = (shapes.check_size("channels", channels), image_size, image_size)
         self.project = nn.Conv2d(channels, dim, patch_size, stride=patch_size)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
-        self.positions = LearnedPositions((image_size // patch_size) ** 2 + 1, dim)
-        self.dropout = nn.Dropout(check_probability("dropout", dropout))
+        self.positions = positions.LearnedPositions((image_size // patch_size) ** 2 + 1, dim)
+        self.dropout = nn.Dropout(shapes.check_probability("dropout", dropout))
 
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch length dim"]:
+    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Hidden:
         """The class token, then the patches row by row."""
-        if images.shape[1:] != self.shape:
-            raise ValueError(
-                f"images have shape {tuple(images.shape)}; expected (batch, *{self.shape})."
-            )
+        shapes.check_shape("images", images, ("batch", *self.shape), "Of another size or color?")
         x = self.project(images).flatten(2).mT  # (batch, patches, dim)
         x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
-        return self.dropout(x + self.positions(torch.arange(x.shape[1], device=x.device)))
+        return self.dropout(x + self.positions.weight)
 
 
 class Transformer(nn.Module):
@@ -478,6 +397,7 @@ class Transformer(nn.Module):
         >>> model(torch.tensor([[1, 2, 3]])).shape
         torch.Size([1, 3, 10])
 
+    Source: this book.
     Chapter: notebooks/5_transformer/26_encoder_decoder.ipynb
     """
 
@@ -491,14 +411,9 @@ class Transformer(nn.Module):
         return self.stack.new_cache()
 
     def forward(
-        self,
-        inputs: Tensor,
-        *,
-        mask: Tensor | None = None,
-        positions: Tensor | None = None,
-        segments: Tensor | None = None,
-        cache: list[LayerCache] | None = None,
-    ) -> Tensor:
+        self, inputs: Tensor, *, mask: Mask = None, positions: Places = None,
+        segments: Tokens | None = None, cache: Cache = None,
+    ) -> Tensor:  # fmt: skip
         """From tokens or images to what the head gives.
 
         Args:
@@ -515,15 +430,13 @@ class Transformer(nn.Module):
         """
         if isinstance(self.embed, PatchEmbedding):
             return self.head(self.stack(self.embed(inputs), mask=mask))
-        positions = _places(inputs, positions, cache)
-        x = self.embed(
-            inputs, positions=positions, **({} if segments is None else {"segments": segments})
-        )
+        positions = _places(inputs, cache) if positions is None else positions
+        x = self.embed(inputs, positions=positions, segments=segments)
         return self.head(self.stack(x, mask=mask, positions=positions, cache=cache))
 
     def step(
-        self, tokens: Int[Tensor, "batch new"], state: DecoderState | None = None
-    ) -> tuple[Float[Tensor, "batch new vocab"], DecoderState]:
+        self, tokens: Tokens, state: DecoderState | None = None
+    ) -> tuple[Logits, DecoderState]:
         """Logits after new tokens, and the state to go on from: what decoding needs."""
         state = DecoderState(self.new_cache()) if state is None else state
         return self(tokens, cache=state.cache), state
@@ -558,32 +471,21 @@ class EncoderDecoder(nn.Module):
         """An empty cache for each block of the decoder."""
         return self.decoder.new_cache()
 
-    def encode(self, source: Tensor, *, mask: Tensor | None = None) -> Tensor:
+    def encode(self, source: Source, *, mask: Mask = None) -> Memory:
         """Memory of the source, ``(batch, key, dim)``."""
-        return self.encoder(self.source(source, positions=_places(source, None, None)), mask=mask)
+        return self.encoder(self.source(source), mask=mask)
 
     def decode(
-        self,
-        target: Tensor,
-        memory: Tensor,
-        *,
-        mask: Tensor | None = None,
-        memory_mask: Tensor | None = None,
-        cache: list[LayerCache] | None = None,
-    ) -> Tensor:
+        self, target: Tokens, memory: Memory, *, mask: Mask = None, memory_mask: Mask = None,
+        cache: Cache = None,
+    ) -> Logits:  # fmt: skip
         """Logits after each target token, ``(batch, length, vocab)``."""
-        x = self.target(target, positions=_places(target, None, cache))
-        x = self.decoder(x, memory, mask=mask, memory_mask=memory_mask, cache=cache)
-        return self.head(x)
+        x = self.target(target, positions=_places(target, cache))
+        return self.head(self.decoder(x, memory, mask=mask, memory_mask=memory_mask, cache=cache))
 
     def forward(
-        self,
-        source: Int[Tensor, "batch key"],
-        target: Int[Tensor, "batch query"],
-        *,
-        source_mask: Tensor | None = None,
-        target_mask: Tensor | None = None,
-    ) -> Float[Tensor, "batch query vocab"]:
+        self, source: Source, target: Tokens, *, source_mask: Mask = None, target_mask: Mask = None
+    ) -> Logits:
         """Logits for what follows each target token.
 
         Args:
@@ -599,13 +501,11 @@ class EncoderDecoder(nn.Module):
         memory = self.encode(source, mask=source_mask)
         return self.decode(target, memory, mask=target_mask, memory_mask=source_mask)
 
-    def start(self, source: Tensor, *, mask: Tensor | None = None) -> DecoderState:
+    def start(self, source: Source, *, mask: Mask = None) -> DecoderState:
         """Encode a source; the state from which ``step`` writes."""
         return DecoderState(self.new_cache(), self.encode(source, mask=mask), mask)
 
-    def step(
-        self, tokens: Int[Tensor, "batch new"], state: DecoderState
-    ) -> tuple[Float[Tensor, "batch new vocab"], DecoderState]:
+    def step(self, tokens: Tokens, state: DecoderState) -> tuple[Logits, DecoderState]:
         """Logits after new target tokens, and the state to go on from: what decoding needs."""
         logits = self.decode(tokens, state.memory, memory_mask=state.memory_mask, cache=state.cache)
         return logits, state
@@ -628,13 +528,9 @@ class TiedHead(nn.Module):
     """
 
     def __init__(
-        self,
-        table: nn.Embedding,
-        *,
-        scale: float = 1.0,
-        bias: bool = False,
+        self, table: nn.Embedding, *, scale: float = 1.0, bias: bool = False,
         transform: nn.Module | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         self.weight, self.scale = table.weight, scale
         self.bias = nn.Parameter(torch.zeros(len(table.weight))) if bias else None
@@ -652,6 +548,8 @@ def gpt(vocab_size: int, dim: int, num_heads: int, num_layers: int, **choices: A
         vocab_size: number of tokens.
         dim, num_heads, num_layers: sizes.
         choices: any other field of ``TransformerConfig``, instead of the family's.
+    Raises:
+        ValueError: sizes or choices that do not fit, as in ``TransformerConfig``.
     Example:
         >>> sum(p.numel() for p in gpt(50257, 768, 12, 12).parameters())
         124439808
@@ -661,7 +559,7 @@ def gpt(vocab_size: int, dim: int, num_heads: int, num_layers: int, **choices: A
     """
     family = {"activation": "gelu_tanh", "causal": True}
     config = TransformerConfig(dim, num_heads, num_layers, **family | choices)
-    embed = TokenEmbedding(vocab_size, dim, positions=_added(config), dropout=config.dropout)
+    embed = _embedding(vocab_size, config)
     return Transformer(embed, Stack(config), TiedHead(embed.table))
 
 
@@ -672,6 +570,8 @@ def bert(vocab_size: int, dim: int, num_heads: int, num_layers: int, **choices: 
         vocab_size: number of tokens.
         dim, num_heads, num_layers: sizes.
         choices: any other field of ``TransformerConfig``, instead of the family's.
+    Raises:
+        ValueError: sizes or choices that do not fit, as in ``TransformerConfig``.
     Example:
         >>> bert(10, 8, 2, 1)(torch.tensor([[1, 2]])).shape
         torch.Size([1, 2, 10])
@@ -681,8 +581,7 @@ def bert(vocab_size: int, dim: int, num_heads: int, num_layers: int, **choices: 
     """
     family = {"norm_first": False, "norm_eps": 1e-12, "max_length": 512}
     config = TransformerConfig(dim, num_heads, num_layers, **family | choices)
-    shared = {"positions": _added(config), "norm": config.make_norm(), "dropout": config.dropout}
-    embed = TokenEmbedding(vocab_size, dim, segments=2, **shared)
+    embed = _embedding(vocab_size, config, segments=2, norm=config.make_norm())
     transform = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), config.make_norm())
     return Transformer(embed, Stack(config), TiedHead(embed.table, bias=True, transform=transform))
 
@@ -696,6 +595,8 @@ def llama(
         vocab_size: number of tokens.
         dim, num_heads, num_layers: sizes.
         choices: any other field of ``TransformerConfig``, instead of the family's.
+    Raises:
+        ValueError: sizes or choices that do not fit, as in ``TransformerConfig``.
     Example:
         >>> llama(10, 8, 4, 1, num_kv_heads=2)(torch.tensor([[1, 2]])).shape
         torch.Size([1, 2, 10])
@@ -706,7 +607,7 @@ def llama(
     family = {"norm": "rms", "norm_eps": 1e-6, "bias": False, "positions": "rotary"}
     family |= {"activation": "silu", "gated": True, "causal": True}
     config = TransformerConfig(dim, num_heads, num_layers, **family | choices)
-    embed = TokenEmbedding(vocab_size, dim, positions=_added(config), dropout=config.dropout)
+    embed = _embedding(vocab_size, config)
     return Transformer(embed, Stack(config), nn.Linear(dim, vocab_size, bias=False))
 
 
@@ -721,6 +622,8 @@ def t5(
         dim, num_heads, num_layers: sizes.
         decoder_layers: blocks of the decoder; default ``num_layers``.
         choices: any other field of ``TransformerConfig``, instead of the family's.
+    Raises:
+        ValueError: sizes or choices that do not fit, as in ``TransformerConfig``.
     Example:
         >>> t5(10, 8, 2, 1)(torch.tensor([[1, 2]]), torch.tensor([[0]])).shape
         torch.Size([1, 1, 10])
@@ -731,8 +634,9 @@ def t5(
     family = {"norm": "rms", "norm_eps": 1e-6, "bias": False, "positions": "relative"}
     family |= {"activation": "relu", "scale": 1.0}
     config = TransformerConfig(dim, num_heads, num_layers, **family | choices)
-    embed = TokenEmbedding(vocab_size, dim, positions=_added(config), dropout=config.dropout)
-    decoder = replace(config, num_layers=decoder_layers or num_layers, causal=True)
+    embed = _embedding(vocab_size, config)
+    decoder_layers = num_layers if decoder_layers is None else decoder_layers
+    decoder = replace(config, num_layers=decoder_layers, causal=True)
     head = TiedHead(embed.table, scale=dim**-0.5)
     return EncoderDecoder(embed, Stack(config), embed, Stack(decoder, cross=True), head)
 
@@ -748,6 +652,8 @@ def vit(
         dim, num_heads, num_layers: sizes.
         image_size, patch_size, channels: as in ``PatchEmbedding``.
         choices: any other field of ``TransformerConfig``, instead of the family's.
+    Raises:
+        ValueError: sizes or choices that do not fit, as in ``TransformerConfig``.
     Example:
         >>> vit(10, 8, 2, 1, image_size=8, patch_size=2, channels=1)(torch.ones(3, 1, 8, 8)).shape
         torch.Size([3, 10])
@@ -779,18 +685,22 @@ class FirstHead(nn.Linear):
         return super().forward(x[:, 0])
 
 
-def _added(config: TransformerConfig) -> nn.Module | None:
-    """The positions that are added to the input, if the config has such."""
+def _block(config: TransformerConfig, cross: bool) -> Block:
+    attention, feed_forward = config.attention(), config.feed_forward()
+    read = config.residual(config.attention(cross=True)) if cross else None
+    return Block(config.residual(attention), config.residual(feed_forward), read)
+
+
+def _embedding(vocab_size: int, config: TransformerConfig, **options: Any) -> TokenEmbedding:
+    """An embedding with the positions that are added to the input, if the config has such."""
     if config.positions == "learned":
-        return LearnedPositions(config.max_length, config.dim)
-    return SinusoidalPositions(config.dim) if config.positions == "sinusoidal" else None
+        options["positions"] = positions.LearnedPositions(config.max_length, config.dim)
+    elif config.positions == "sinusoidal":
+        options["positions"] = positions.SinusoidalPositions(config.dim)
+    return TokenEmbedding(vocab_size, config.dim, dropout=config.dropout, **options)
 
 
-def _places(
-    tokens: Tensor, positions: Tensor | None, cache: list[LayerCache] | None
-) -> Int[Tensor, "..."]:
-    """Positions as given, or counted on from the cache."""
-    if positions is not None:
-        return positions
+def _places(tokens: Tensor, cache: Cache = None) -> Int[Tensor, " new"]:
+    """Positions of new tokens, counted on from the cache."""
     before = len(cache[0].own) if cache else 0
     return torch.arange(before, before + tokens.shape[-1], device=tokens.device)

@@ -13,10 +13,22 @@ from torch import Tensor, nn
 from attnutils.layers import AttentionCore, DotProductAttention
 from attnutils.shapes import check_size
 
-__all__ = ["CBAM", "ChannelAttention", "NonLocal", "SpatialAttention", "SqueezeExcite"]
+Image = Float[Tensor, "batch channels height width"]
+ChannelGates = Float[Tensor, "batch channels"]
+PlaceGates = Float[Tensor, "batch height width"]
+Core = AttentionCore | None
 
 
-class SqueezeExcite(nn.Module):
+class _Gate(nn.Module):
+    """An image times its gates, which the subclasses compute, for each channel or each place."""
+
+    def forward(self, x: Image) -> Image:
+        """The image, scaled by its gates."""
+        gates = self.gates(x)
+        return x * (gates[:, :, None, None] if gates.ndim == 2 else gates[:, None])
+
+
+class SqueezeExcite(_Gate):
     r"""A gate for each channel, from the means of all channels.
 
     :math:`g = \sigma(W_2\,\mathrm{ReLU}(W_1 z))` with :math:`z_c` the mean of channel c;
@@ -40,24 +52,16 @@ class SqueezeExcite(nn.Module):
     def __init__(self, channels: int, *, ratio: int = 16) -> None:
         super().__init__()
         self.channels = check_size("channels", channels)
-        self.squeeze = nn.Linear(channels, _hidden(channels, ratio))
-        self.excite = nn.Linear(_hidden(channels, ratio), channels)
+        hidden = _hidden(channels, ratio)
+        self.squeeze, self.excite = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
 
-    def gates(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels"]:
+    def gates(self, x: Image) -> ChannelGates:
         """How much of each channel is let through, in (0, 1)."""
         _check_image(x, self.channels)
         return self.excite(F.relu(self.squeeze(x.mean((2, 3))))).sigmoid()
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
-        """Scale each channel by its gate."""
-        return x * self.gates(x)[:, :, None, None]
 
-
-class ChannelAttention(nn.Module):
+class ChannelAttention(_Gate):
     r"""A gate for each channel, from its mean and its maximum through one shared network.
 
     :math:`g = \sigma(f(\mathrm{mean}_{h,w}\, x) + f(\max_{h,w} x))` with f two linear layers and a
@@ -81,25 +85,16 @@ class ChannelAttention(nn.Module):
         super().__init__()
         self.channels = check_size("channels", channels)
         hidden = _hidden(channels, ratio)
-        self.shared = nn.Sequential(
-            nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels)
-        )
+        layers = nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels)
+        self.shared = nn.Sequential(*layers)
 
-    def gates(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels"]:
+    def gates(self, x: Image) -> ChannelGates:
         """How much of each channel is let through, in (0, 1)."""
         _check_image(x, self.channels)
         return (self.shared(x.mean((2, 3))) + self.shared(x.amax((2, 3)))).sigmoid()
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
-        """Scale each channel by its gate."""
-        return x * self.gates(x)[:, :, None, None]
 
-
-class SpatialAttention(nn.Module):
+class SpatialAttention(_Gate):
     r"""A gate for each place, from the mean and the maximum over the channels there.
 
     :math:`g = \sigma(\mathrm{conv}([\mathrm{mean}_c\, x;\ \max_c x]))`: what is pooled away is the
@@ -121,24 +116,14 @@ class SpatialAttention(nn.Module):
     def __init__(self, *, kernel: int = 7) -> None:
         super().__init__()
         if check_size("kernel", kernel) % 2 == 0:
-            raise ValueError(
-                f"kernel is {kernel}; expected an odd number: its middle is the place."
-            )
+            raise ValueError(f"kernel is {kernel}; expected an odd number, with a middle.")
         self.conv = nn.Conv2d(2, 1, kernel, padding=kernel // 2, bias=False)
 
-    def gates(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch height width"]:
+    def gates(self, x: Image) -> PlaceGates:
         """How much of each place is let through, in (0, 1)."""
         _check_image(x)
         pooled = torch.stack([x.mean(1), x.amax(1)], 1)  # (batch, 2, height, width)
         return self.conv(pooled)[:, 0].sigmoid()
-
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
-        """Scale each place by its gate."""
-        return x * self.gates(x)[:, None]
 
 
 class CBAM(nn.Module):
@@ -163,9 +148,7 @@ class CBAM(nn.Module):
         self.channel = ChannelAttention(channels, ratio=ratio)
         self.spatial = SpatialAttention(kernel=kernel)
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
+    def forward(self, x: Image) -> Image:
         """Scale each channel by its gate, then each place by its own."""
         return self.spatial(self.channel(x))
 
@@ -195,34 +178,24 @@ class NonLocal(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        *,
-        hidden_dim: int | None = None,
-        pool: int = 1,
-        core: AttentionCore | None = None,
+        self, channels: int, *, hidden_dim: int | None = None, pool: int = 1, core: Core = None
     ) -> None:
         super().__init__()
-        self.channels = check_size("channels", channels)
+        self.channels, self.pool = check_size("channels", channels), check_size("pool", pool)
         hidden_dim = max(1, channels // 2) if hidden_dim is None else hidden_dim
-        self.pool = check_size("pool", pool)
-        self.query = nn.Conv2d(channels, check_size("hidden_dim", hidden_dim), 1)
-        self.key = nn.Conv2d(channels, hidden_dim, 1)
-        self.value = nn.Conv2d(channels, hidden_dim, 1)
+        check_size("hidden_dim", hidden_dim)
+        self.query, self.key, self.value = (nn.Conv2d(channels, hidden_dim, 1) for _ in range(3))
         self.output = nn.Conv2d(hidden_dim, channels, 1)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        nn.init.zeros_(self.output.weight), nn.init.zeros_(self.output.bias)
         self.core = DotProductAttention(scale=1.0) if core is None else core
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
+    def forward(self, x: Image) -> Image:
         """Add to each place what it finds at all others."""
         _check_image(x, self.channels)
         if min(x.shape[2:]) < self.pool:
             raise ValueError(
-                f"x has shape {tuple(x.shape)}, smaller than a pool of {self.pool}; "
-                "expected at least one square of it. Was the image shrunk more than once?"
+                f"x has shape {tuple(x.shape)}, smaller than a pool of {self.pool}; expected at "
+                "least one square of it. Was the image shrunk more than once?"
             )
         q = _places(self.query(x))
         k, v = (_places(F.max_pool2d(f(x), self.pool)) for f in (self.key, self.value))
@@ -238,8 +211,7 @@ def _places(x: Tensor) -> Tensor:
 def _hidden(channels: int, ratio: int) -> int:
     if check_size("ratio", ratio) > channels:
         raise ValueError(
-            f"ratio is {ratio} but there are {channels} channels: no hidden unit would be left; "
-            f"expected at most {channels}."
+            f"ratio is {ratio} but there are {channels} channels: no hidden unit left."
         )
     return channels // ratio
 
@@ -248,6 +220,5 @@ def _check_image(x: Tensor, channels: int | None = None) -> None:
     if x.ndim != 4 or channels not in (None, x.shape[1]) or 0 in x.shape[1:]:
         raise ValueError(
             f"x has shape {tuple(x.shape)}; expected (batch, {channels or 'channels'}, height, "
-            "width), none of the last three empty. Is the batch or the channel axis missing, or "
-            "does the channel axis come last?"
+            "width), none of the last three empty. Is an axis missing, or do channels come last?"
         )

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from attnutils import attention as functions
 from attnutils import reference
@@ -102,7 +103,7 @@ def test_dropout_drops_weights(rng):
 
 X = torch.ones(2, 3, 5, 4)
 BAD = {
-    "one axis": (lambda f: f(torch.ones(4), X, X), "q has shape (4,); expected at least two axes"),
+    "one axis": (lambda f: f(torch.ones(4), X, X), "q has shape (4,); expected (..., length, dim)"),
     "head_dim": (lambda f: f(X, torch.ones(2, 3, 5, 8), X), "head_dim 4 (shape (2, 3, 5, 4)) but"),
     "keys without values": (lambda f: f(X, X, X[..., :3, :]), "k has 5 rows"),
     "batch": (lambda f: f(X, X[:, :2], X[:, :2]), "q has batch axes (2, 3) but k has (2, 2)"),
@@ -169,3 +170,26 @@ def test_other_bad_input(call, message, untyped):
     with pytest.raises(ValueError) as error:
         call()
     assert message in str(error.value)
+
+
+class _Operations(TorchDispatchMode):
+    """Names of the operations that run inside the block."""
+
+    def __enter__(self):
+        self.names = set()
+        return super().__enter__()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.names.add(operation.name())
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_three_axes_take_the_fused_kernel_as_four_do(masked, rng):
+    q, k, v = torch.as_tensor(rng.normal(size=(3, 2, 64, 8)))
+    mask = torch.as_tensor(rng.random((2, 64, 64)) > 0.5) if masked else None
+    with _Operations() as operations:
+        output = functions.attention(q, k, v, mask=mask)
+    assert "aten::_scaled_dot_product_flash_attention_for_cpu" in operations.names
+    weights = functions.attention_weights(q, k, mask=mask)
+    torch.testing.assert_close(output, weights @ v)

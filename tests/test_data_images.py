@@ -269,7 +269,10 @@ IMAGES, LABELS = np.ones((10, 8, 8)), np.arange(10)
         (lambda: images.captioned_digits(RNG, IMAGES, LABELS, 1, shown=(4,)), "shown is (4,)"),
         (lambda: images.captioned_digits(RNG, IMAGES, LABELS, 1, shown=()), "shown is ()"),
         (lambda: images.captioned_digits(RNG, IMAGES, LABELS[:9], 1), "Was only one of them split"),
-        (lambda: images.captioned_digits(RNG, IMAGES[0], LABELS[:8], 1), "(given, height, width)"),
+        (
+            lambda: images.captioned_digits(RNG, IMAGES[0], LABELS[:8], 1),
+            "expected (given, height, width)",
+        ),
         (lambda: images.captioned_digits(RNG, IMAGES, LABELS + 1, 1), "expected digits, 0 to 9"),
         (lambda: images.captioned_digits(RNG, IMAGES[:0], LABELS[:0], 1), "at least one"),
         (lambda: images.captioned_digits(RNG, IMAGES, LABELS, 1).gold(0), "cells is 0"),
@@ -280,7 +283,10 @@ IMAGES, LABELS = np.ones((10, 8, 8)), np.arange(10)
         (lambda: images.remarks(RNG, IMAGES, LABELS, 1, missing=1.0), "missing is 1.0"),
         (lambda: images.remarks(RNG, IMAGES, LABELS[:3], 1), "Was only one of them split"),
         (lambda: images.remarks(RNG, IMAGES, LABELS - 1, 1), "expected digits, 0 to 9"),
-        (lambda: images.remarks(RNG, IMAGES, LABELS // 2, 1), "all labels are below 5"),
+        (
+            lambda: images.remarks(RNG, IMAGES, LABELS // 2, 1),
+            "labels are [0 1 2 3 4]; expected some below 5 and some from 5 on",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message, untyped):

@@ -69,13 +69,17 @@ NOT_UTF8 = "Go.\tVa !\nHey.\tÉcoute !\n".encode("latin-1")
 @pytest.mark.parametrize(
     "read, content, messages",
     [
-        (read_pairs, "Go.\tVa !\n\nRun!\n", ["line 3", "1 columns with nothing in column 1"]),
-        (read_pairs, "Go.\t\tCC-BY\n", ["line 1", "nothing in column 1", "with tabs between"]),
+        (
+            read_pairs,
+            "Go.\tVa !\n\nRun!\n",
+            ["line 3: 'Run!'; expected sentences in columns 0 and 1"],
+        ),
+        (read_pairs, "Go.\t\tCC-BY\n", ["line 1: ", "with tabs between"]),
         (read_pairs, "Go.    Va !\n", ["line 1", "Are there blanks in place of the tab?"]),
         (read_pairs, NOT_UTF8, ["line 2, byte 6 is 0xc9; expected utf-8", "encoding='latin-1'"]),
         (read_labelled, NOT_UTF8, ["line 2, byte 6 is 0xc9"]),
         (read_lines, NOT_UTF8, ["line 2, byte 6 is 0xc9"]),
-        (read_labelled, "fine\t1\nlong 0\n", ["line 2", "'long 0' has only one part"]),
+        (read_labelled, "fine\t1\nlong 0\n", ["line 2: 'long 0'; expected a sentence, a tab"]),
         (read_labelled, "\t1\n", ["line 1", "expected a sentence, a tab, a label"]),
         *((read, "", ["has no text"]) for read in (read_pairs, read_labelled, read_lines)),
         (read_lines, " \n\t\n", ["has no text"]),
@@ -89,7 +93,7 @@ def test_bad_files_are_named(read, content, messages, file):
 
 
 def test_a_label_alone_before_nothing(file):
-    with pytest.raises(ValueError, match="line 1.*expected a label, a blank and a sentence"):
+    with pytest.raises(ValueError, match="line 1: 'pos'; expected a label, a blank, a sentence"):
         read_labelled(file("pos\n"), label_first=True)
 
 
@@ -230,6 +234,7 @@ def test_vocabulary():
     for sentence in SENTENCES:
         assert vocabulary.decode(vocabulary.encode(sentence)) == sentence
     assert vocabulary.decode(np.array([1, 4, 5, 3, 2, 5, 0])) == ["the", "cat", "<unk>"]
+    assert vocabulary.decode([]) == []
     assert Vocabulary(SENTENCES, least=2).words[4:] == ["the", "cat"]
     assert Vocabulary(reversed(SENTENCES)).words == vocabulary.words
     assert Vocabulary([("pair", "of")]).encode(("of",)) == [4]
@@ -271,15 +276,12 @@ RNG = np.random.default_rng(0)
         (lambda: Vocabulary(["cats sleep"]), "a sentence is the string 'cats sleep'"),
         (lambda: Vocabulary(SENTENCES, least=0), "least is 0"),
         (lambda: Vocabulary(SENTENCES).encode("cats"), "Use .split()"),
-        (
-            lambda: Vocabulary(SENTENCES).decode([11]),
-            "number 1 is 11; expected 0 to 10",
-        ),
-        (lambda: Vocabulary(SENTENCES).decode([-1]), "number 1 is -1; expected 0 to 10"),
+        (lambda: Vocabulary(SENTENCES).decode([4, 11]), "ids run from 4 to 11; expected 0 to 10"),
+        (lambda: Vocabulary(SENTENCES).decode([-1]), "ids run from -1 to -1; expected 0 to 10"),
         (lambda: Vocabulary(SENTENCES).batch([]), "no sentences"),
         (
             lambda: Vocabulary(SENTENCES, unknown=False).encode(["the", "dog"]),
-            "word 2 is 'dog'; expected one of the 11 words",
+            "'dog' is none of the 11 words known",
         ),
         (lambda: length_buckets(RNG, [1], 0), "batch is 0"),
         (lambda: length_buckets(RNG, [], 1), "no lengths"),
@@ -289,8 +291,8 @@ RNG = np.random.default_rng(0)
             "merge 0 joins 97 and 256; expected tokens below 256",
         ),
         (lambda: BytePairEncoder([(97, -1)]), "merge 0 joins 97 and -1"),
-        (lambda: BytePairEncoder([]).decode([256]), "number 1 is 256; expected 0 to 255"),
-        (lambda: BytePairEncoder([]).decode([7, -1]), "number 2 is -1"),
+        (lambda: BytePairEncoder([]).decode([256]), "ids run from 256 to 256; expected 0 to 255"),
+        (lambda: BytePairEncoder([]).decode([7, -1]), "ids run from -1 to 7"),
     ],
 )
 def test_bad_input_is_named(call, message, untyped):
@@ -377,3 +379,9 @@ def test_training_is_fast():
     assert time.process_time() - start < 20  # 1 or 2 for a megabyte where types are not checked
     assert len(encoder) == 756
     assert encoder.decode(encoder.encode(documentation)) == documentation
+
+
+def test_a_mark_spelled_out_is_the_mark():
+    vocabulary = Vocabulary([["a", "<unk>", "<eos>"]])
+    assert vocabulary.words == ["<pad>", "<bos>", "<eos>", "<unk>", "a"]
+    assert vocabulary.encode(["<unk>", "a", "<eos>"]) == [3, 4, 2]

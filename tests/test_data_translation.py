@@ -381,7 +381,7 @@ def test_sizes_and_lengths(data, sizes, per_bin, trained, upper, beyond):
 
 @BOTH
 def test_held_out_pairs(data):
-    forms = {noun.english[0]: noun.english for noun in translation._NOUNS}
+    forms = {noun.english[0]: noun.english for noun, _ in translation._NOUN_FORMS.values()}
     held_out = {(word, form) for word, noun in data.held_out_pairs for form in forms[noun]}
     met = [any(two in held_out for two in adjacent_pairs(pair)) for pair in everything(data)]
     inside = [any(two in held_out for two in adjacent_pairs(pair)) for pair in data.held_out]
@@ -389,7 +389,7 @@ def test_held_out_pairs(data):
     known = {word for pair in data.train for word in pair.target}
     assert {word for pair in everything(data) for word in pair.target} <= known
     assert len(data.held_out_pairs) >= 12
-    genders = Counter(noun.feminine for noun in translation._NOUNS if noun.kind == "a")
+    genders = Counter(noun.feminine for noun in translation._LARGE.nouns["a"])
     assert genders[True] == genders[False]
 
 
@@ -455,7 +455,7 @@ def test_bad_input_is_named(call, message, untyped):
 
 
 def test_more_sentences_than_there_are(monkeypatch):
-    tiny = translation._grammar({"a": 1, "f": 1, "t": 1}, 1, 1, 2, 1, places=0.0, clauses=1)
+    tiny = translation._Grammar({"a": 1, "f": 1, "t": 1}, 1, 1, 2, 1, places=0.0, clauses=1)
     monkeypatch.setattr(translation, "_SMALL", tiny)
     monkeypatch.setattr(translation, "_PATIENCE", 1_000)
     with pytest.raises(ValueError, match="of 500 sentences found with 11 to 15 words"):

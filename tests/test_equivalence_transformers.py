@@ -121,6 +121,18 @@ def test_logits(family):
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in model.parameters())
 
 
+@pytest.mark.parametrize("family", ["gpt2", "bert", "t5", "t5 1.1"])
+def test_a_head_of_its_own(family):
+    """A checkpoint may hold a head that is not the table, as those of T5 1.1 do."""
+    model = randomized(family)
+    head = model.get_output_embeddings()
+    head.weight = torch.nn.Parameter(torch.randn_like(head.weight))
+    ours = from_huggingface(model)
+    expected = their_logits(family, model)
+    torch.testing.assert_close(ours_on(family, ours), expected, rtol=0, atol=TOLERANCE[family])
+    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in model.parameters())
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("family", ["gpt2", "bert", "llama"])
 def test_padding(family, side):
@@ -283,7 +295,7 @@ def _set_pairing(model, pairing):
     "family, options, message",
     [
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx=True"),
-        ("gpt2", {"activation_function": "mish"}, "activation_function='mish'"),
+        ("gpt2", {"activation_function": "mish"}, "activation_function is 'mish'"),
         ("bert", {"type_vocab_size": 3}, "type_vocab_size=3"),
         ("llama", {"attention_bias": True}, "attention_bias=True"),
         (
@@ -292,10 +304,10 @@ def _set_pairing(model, pairing):
             "rope_type='linear'",
         ),
         ("vit", {"qkv_bias": False}, "qkv_bias=False"),
-        ("vit", {"image_size": (8, 8)}, "image_size=(8, 8)"),
+        ("vit", {"image_size": (8, 8)}, "image_size is (8, 8)"),
     ],
 )
-def test_unsupported_values_are_refused_by_name(family, options, message):
+def test_unsupported_values_are_refused_by_name(family, options, message, untyped):
     with pytest.raises(ValueError) as error:
         from_huggingface(FAMILIES[family](**options))
     assert message in str(error.value)

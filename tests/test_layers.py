@@ -98,7 +98,7 @@ def test_a_core_must_say_how_it_weighs():
         (lambda: MultiHeadAttention(8, 2)(torch.ones(1, 3, 6)), "expected (batch, length, 8)"),
         (
             lambda: MultiHeadAttention(8, 2)(torch.ones(2, 3, 8), torch.ones(1, 3, 8)),
-            "x has batch 2 but memory 1",
+            "memory has shape (1, 3, 8); expected (2, length, 8). Was the memory encoded",
         ),
         (
             lambda: MultiHeadAttention(8, 2)(torch.ones(2, 3, 8), mask=torch.ones(2, 3).bool()),

@@ -66,8 +66,14 @@ def test_describe(mask, words):
         (lambda: masks.prefix_mask(2, prefix=3), "prefix is 3 but there are only 2 keys"),
         (lambda: masks.padding_mask(torch.tensor([1, 5]), 4), "lengths run from 1 to 5"),
         (lambda: masks.padding_mask(torch.tensor([-1]), 4), "lengths run from -1"),
-        (lambda: masks.padding_mask(torch.ones(2, 2), 4), "Are they a mask already?"),
-        (lambda: masks.padding_mask(torch.ones(2).bool(), 4), "Are they a mask already?"),
+        (
+            lambda: masks.padding_mask(torch.ones(2, 2), 4),
+            "expected whole numbers, (batch,). Is it a mask already?",
+        ),
+        (
+            lambda: masks.padding_mask(torch.ones(2).bool(), 4),
+            "expected whole numbers, (batch,). Is it a mask already?",
+        ),
         (lambda: masks.block_mask(torch.ones(3, 3).bool()), "Is it a mask already?"),
         (lambda: masks.block_mask(torch.ones(2, 3).int(), torch.ones(3).int()), "same axes"),
         (lambda: masks.describe(torch.ones(3, 3)), "expected bool"),

@@ -40,6 +40,58 @@ def test_heatmap_without_extras():
     assert figure.axes == [ax]
 
 
+@pytest.mark.parametrize(
+    "options, clim",
+    [
+        ({}, (-3, 3)),  # as far below as above
+        ({"limits": None}, (-3, 3)),
+        ({"limits": (-1.0, 5.0)}, (-5, 5)),
+        ({"center": 2.0}, (-1, 5)),
+    ],
+)
+def test_signed_data_is_centered(options, clim):
+    gradient = np.array([[-1.0, 0.0, 3.0]])
+    ax = plotting.heatmap(gradient, **{"center": 0.0, "label": "gradient"} | options)
+    assert ax.images[0].get_clim() == clim
+
+
+def test_zero_is_the_middle_even_of_zeros():
+    for data in (np.zeros((2, 2)), np.eye(2) * 1e-3):
+        image = plotting.heatmap(data, center=0.0).images[0]
+        assert min(image.to_rgba(data)[0, 1, :3]) > 0.95
+
+
+def _linear(color):
+    color = np.asarray(color)
+    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+
+
+def test_numbers_can_be_read_on_every_color():
+    data = np.linspace(-1, 1, 81)[None]
+    ax = plotting.heatmap(data, center=0.0, annotate=".1f")
+    weights = [0.2126, 0.7152, 0.0722]
+    for text, cell in zip(ax.texts, ax.images[0].to_rgba(data)[0, :, :3]):
+        light = sorted([_linear(cell) @ weights, float(text.get_color() == "white")])
+        assert (light[1] + 0.05) / (light[0] + 0.05) > 4
+
+
+# what is seen without the one or the other sort of cones: Viénot et al. (1999)
+LESS = {
+    "protanopia": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deuteranopia": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+}
+
+
+@pytest.mark.parametrize("kind", LESS)
+def test_signs_differ_for_color_blind_readers(kind):
+    data = np.linspace(-1, 1, 41)[None]
+    colors = plotting.heatmap(data, center=0.0).images[0].to_rgba(data)[0, :, :3]
+    red, green, blue = (_linear(colors) @ np.transpose(LESS[kind])).T
+    below, above = slice(0, 18), slice(None, -19, -1)
+    assert (np.diff(green[:21]) > 0).all() and (np.diff(green[20:]) < 0).all()  # pale at zero
+    assert ((blue - red)[below] > (blue - red)[above] + 0.1)[1:-1].all()  # bluish, yellowish
+
+
 def test_head_grid_leaves_no_empty_axes():
     figure = plotting.head_grid(np.ones((5, 2, 3)) / 3, rows=["a", "b"], columns=list("xyz"))
     titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]

@@ -1,9 +1,11 @@
 """Laws for every public name: documented with an example, typed, and strict about ranks."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 
 import jaxtyping
 import numpy as np
@@ -40,6 +42,16 @@ def test_documented_with_what_it_raises(thing):
         assert not parameters or "Args:" in text
         for name in parameters:
             assert re.search(rf"\b{name}\b", text), f"{name} is not described"
+
+
+@pytest.mark.parametrize("thing", PUBLIC)
+def test_documented_with_an_example_and_a_source(thing):
+    text = inspect.getdoc(thing) or ""
+    assert re.search(r"^Example:\n(?:.*\n)*?\s+>>> ", text, re.MULTILINE), "a doctest"
+    assert re.search(r"^Source: \S", text, re.MULTILINE), "a paper, or: Source: this book."
+    source = inspect.getsource(thing)  # of a class, the method that raises may say it
+    if re.search(r"\braise \w|\bcheck_\w+\(", source):
+        assert re.search(r"Raises:\n\s+\w+: \S", source), "what is raised, and when"
 
 
 @pytest.mark.parametrize("thing", PUBLIC)
@@ -84,3 +96,26 @@ def test_wrong_rank_is_refused(function):
 
 def test_the_arrays_were_found():
     assert len(TAKES_ARRAYS) >= 25
+
+
+def _code_lines(text):
+    """Lines of code, without blank ones, comments, docstrings and lists of words."""
+    tree = ast.parse(text)
+    holders = ast.Module | ast.ClassDef | ast.FunctionDef
+    documented = [node for node in ast.walk(tree) if isinstance(node, holders)]
+    documented = [node.body[0] for node in documented if ast.get_docstring(node) is not None]
+    skipped = {n for node in documented for n in range(node.lineno, node.end_lineno + 1)}
+    words, count = False, 0
+    for n, line in enumerate(text.splitlines(), 1):
+        if line.startswith("# --- "):
+            words = "words" in line
+        is_code = line.strip() and not line.lstrip().startswith("#")
+        count += bool(is_code and not words and n not in skipped)
+    return count
+
+
+def test_the_package_stays_small():
+    folder = Path(attnutils.__file__).parent
+    paths = [path for path in folder.rglob("*.py") if path.parent.name != "exercises"]
+    lines = {path.name: _code_lines(path.read_text(encoding="utf-8")) for path in paths}
+    assert sum(lines.values()) <= 3_800, lines

@@ -619,15 +619,15 @@ VECTORS = torch.ones(2, 3, 4)
         (lambda: Encoder(VOCAB, 6, dropout=1.5), "dropout is 1.5"),
         (lambda: Encoder(VOCAB, 6)(SOURCE[0]), "source has shape (5,)"),
         (lambda: Encoder(VOCAB, 6)(SOURCE.float()), "dtype torch.float32; expected whole numbers"),
-        (lambda: Encoder(9, 6)(SOURCE), "source runs from 0 to 10; expected 0 to 8"),
-        (lambda: Encoder(VOCAB, 6)(-SOURCE), "source runs from -10 to 0"),
+        (lambda: Encoder(9, 6)(SOURCE), "the numbers in source run from 0 to 10; expected 0 to 8"),
+        (lambda: Encoder(VOCAB, 6)(-SOURCE), "the numbers in source run from -10 to 0"),
         (lambda: Encoder(VOCAB, 6)(SOURCE[:, :0]), "a source is empty"),
         (lambda: Encoder(VOCAB, 6)(SOURCE, torch.tensor([5, 0, 2])), "a source is empty"),
         (lambda: Encoder(VOCAB, 6)(SOURCE, torch.tensor([5, 6, 2])), "lengths run from 2 to 6"),
         (lambda: Encoder(VOCAB, 6)(SOURCE, torch.tensor([5, -1, 2])), "lengths run from -1"),
-        (lambda: Encoder(VOCAB, 6)(SOURCE, LENGTHS[:2]), "expected one length for each row"),
+        (lambda: Encoder(VOCAB, 6)(SOURCE, LENGTHS[:2]), "lengths have shape (2,); expected (3,)"),
         (lambda: Encoder(VOCAB, 6)(SOURCE, LENGTHS.double()), "expected whole numbers, (batch,)"),
-        (lambda: Encoder(None, 6)(SOURCE), "expected vectors, (batch, length, 6)"),
+        (lambda: Encoder(None, 6)(SOURCE), "expected (batch, length, 6). Is it of tokens?"),
         (lambda: BahdanauDecoder(VOCAB, 0), "dim is 0"),
         (lambda: BahdanauDecoder(0, 6), "vocab_size is 0"),
         (lambda: BahdanauDecoder(VOCAB, 6, memory_dim=0), "memory_dim is 0"),
@@ -647,11 +647,14 @@ VECTORS = torch.ones(2, 3, 4)
             lambda: Seq2Seq(Encoder(VOCAB, 8), BahdanauDecoder(VOCAB, 6)),
             "the encoder's dim is 8 but the decoder's memory_dim 6",
         ),
-        (lambda: small()(SOURCE, TARGET[:2]), "source has batch 3 but target 2"),
-        (lambda: small()(SOURCE, TARGET + 5), "tokens runs from 5 to 14; expected 0 to 10"),
-        (lambda: small()(SOURCE, TARGET[:, :0]), "at least one new token"),
+        (lambda: small()(SOURCE, TARGET[:2]), "tokens have shape (2, 4); expected (3, new)"),
+        (lambda: small()(SOURCE, TARGET + 5), "in tokens run from 5 to 14; expected 0 to 10"),
+        (lambda: small()(SOURCE, TARGET[:, :0]), "number of new tokens is 0"),
         (lambda: small().step(TARGET, None), "state is missing; start(…) makes one"),
-        (lambda: (m := small()).step(TARGET[:2], m.start(SOURCE)), "Was the state made for"),
+        (
+            lambda: (m := small()).step(TARGET[:2], m.start(SOURCE)),
+            "Is the source, or the state, of another batch?",
+        ),
         (lambda: small().start(SOURCE, copy_tokens=SOURCE), "this decoder copies no tokens"),
         (
             lambda: small().decoder.start(torch.ones(2, 3, 5), torch.ones(2, 6)),
@@ -677,13 +680,13 @@ VECTORS = torch.ones(2, 3, 4)
             lambda: small(core=DotProductAttention(), copy=True).start(
                 SOURCE, copy_tokens=SOURCE[:, :2]
             ),
-            "copy_tokens are (3, 2); expected one for each key, (3, 5)",
+            "copy_tokens have shape (3, 2); expected (3, 5). One for each key",
         ),
         (
             lambda: small(core=DotProductAttention(), copy=True).start(
                 SOURCE, copy_tokens=SOURCE + 1
             ),
-            "copy_tokens runs from 1 to 11",
+            "copy_tokens run from 1 to 11",
         ),
         (lambda: LocalAttention(DotProductAttention(), 0), "window is 0"),
         (lambda: LocalAttention(DotProductAttention(), 2, query_dim=0), "query_dim is 0"),
@@ -695,7 +698,7 @@ VECTORS = torch.ones(2, 3, 4)
             lambda: LocalAttention(DotProductAttention(), 2).weights(
                 VECTORS, VECTORS, positions=torch.arange(2)
             ),
-            "positions are (2,); expected (3,)",
+            "positions have shape (2,); expected (3,)",
         ),
         (
             lambda: LocalAttention(DotProductAttention(), 2).weights(
@@ -705,15 +708,26 @@ VECTORS = torch.ones(2, 3, 4)
         ),
         (
             lambda: copy_distribution(VECTORS, torch.ones(2), VECTORS, torch.zeros(2, 4).long()),
-            "do not fit; expected (batch, query, vocab)",
+            "gate has shape (2,); expected (2, 3)",
+        ),
+        (
+            lambda: copy_distribution(VECTORS, torch.ones(2, 3), VECTORS, torch.zeros(2, 3).long()),
+            "tokens have shape (2, 3); expected (2, 4). One for each weight",
+        ),
+        (
+            lambda: copy_distribution(VECTORS, torch.ones(2, 3), VECTORS[:1], SOURCE[:2, :4] * 0),
+            "weights have shape (1, 3, 4); expected (2, 3, key)",
         ),
         (
             lambda: copy_distribution(VECTORS, torch.ones(2, 3), VECTORS, torch.full((2, 4), 4)),
-            "tokens runs from 4 to 4; expected 0 to 3",
+            "tokens run from 4 to 4; expected 0 to 3",
         ),
         (lambda: mean_pool(torch.ones(4)), "x has shape (4,)"),
-        (lambda: max_pool(torch.ones(2, 0, 4)), "at least one position"),
-        (lambda: mean_pool(VECTORS, mask=torch.ones(2, 3)), "dtype torch.float32; expected bool"),
+        (lambda: max_pool(torch.ones(2, 0, 4)), "number of positions is 0"),
+        (
+            lambda: mean_pool(VECTORS, mask=torch.ones(2, 3)),
+            "mask has dtype torch.float32; expected bool",
+        ),
         (lambda: last_pool(VECTORS, mask=torch.ones(2, 4).bool()), "mask has shape (2, 4)"),
         (lambda: AttentionPooling(0), "dim is 0"),
         (lambda: AttentionPooling(4, num_queries=0), "num_queries is 0"),

@@ -129,6 +129,9 @@ def test_the_rate_is_given_back_for_more_training(rng):
         fit(model, BATCHES, loss, steps=4, optimizer=optimizer, schedule=warmup_then_linear(2, 4))
     assert seen == [0.25, 0.5, 0.5, 0.25] * 2
     assert optimizer.param_groups[0]["lr"] == 0.5
+    optimizer.param_groups[0]["lr"] = 0.1  # another one is taken up
+    fit(model, BATCHES, loss, steps=1, optimizer=optimizer, schedule=lambda step: 1.0)
+    assert seen[-1] == 0.1
 
 
 # ------------------------------------------------------------------------------------- schedules

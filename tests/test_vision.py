@@ -245,7 +245,7 @@ def test_what_is_no_batch_of_images_is_refused(name, shape, untyped):
         (
             lambda: SqueezeExcite(32)(torch.ones(2, 8, 8, 32)),
             "x has shape (2, 8, 8, 32); expected (batch, 32, height, width), none of the last "
-            "three empty. Is the batch or the channel axis missing, or does the channel axis",
+            "three empty. Is an axis missing, or do channels come last?",
         ),
         (lambda: CBAM(32)(torch.ones(2, 16, 8, 8)), "expected (batch, 32, height, width)"),
         (lambda: NonLocal(32)(torch.ones(2, 16, 8, 8)), "expected (batch, 32, height, width)"),

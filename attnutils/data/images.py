@@ -8,27 +8,47 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.random import Generator
 
-from attnutils.shapes import check_probability, check_size
+from attnutils.shapes import check_probability, check_shape, check_size
 
-__all__ = [
-    "Captioned",
-    "Digits",
-    "Fields",
-    "Remarks",
-    "captioned_digits",
-    "cluttered_digits",
-    "digits",
-    "patches",
-    "remarks",
-]
+Images = Float[np.ndarray, "count height width"]
+Flags = Bool[np.ndarray, " count"]
+Numbers = Int[np.ndarray, " count"]
+
+# --- words ---
+
+_NUMERALS = "zero one two three four five six seven eight nine".split()
+_SUBJECTS = "food service music coffee".split()  # of the cells, in this order
+_OPINIONS = (
+    "awful dismal disgraceful dreadful horrible miserable terrible wretched".split(),
+    "brilliant delightful excellent lovely marvelous splendid superb wonderful".split(),
+)
+_PHRASES = """
+what OPINION SUBJECT | such OPINION SUBJECT | the SUBJECT was OPINION | we found the SUBJECT OPINION
+| thank you for the OPINION SUBJECT | OPINION SUBJECT , as always | i must say , OPINION SUBJECT
+| we will not forget such OPINION SUBJECT
+""".split("|")
+
+# --- digits, and small in a field ---
 
 
 class Digits(NamedTuple):
-    """Images and what they show."""
+    """Images and what they show.
+
+    Args:
+        images: ``(count, 8, 8)`` in [0, 1].
+        labels: ``(count,)``, 0 to 9.
+    Example:
+        >>> sorted(set(digits().labels.tolist()))
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+    Source: Alpaydin & Kaynak (1998), Optical Recognition of Handwritten Digits, UCI.
+    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    """
 
     images: Float[np.ndarray, "count 8 8"]
-    labels: Int[np.ndarray, " count"]
+    labels: Numbers
 
 
 def digits() -> Digits:
@@ -49,18 +69,13 @@ def digits() -> Digits:
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "digits() reads the images that come with scikit-learn, which is not installed. "
-            "pip install scikit-learn",
-            name=error.name,
-        ) from error
+        missing = "digits() reads images that come with scikit-learn: pip install scikit-learn"
+        raise ModuleNotFoundError(missing, name=error.name) from error
     data = load_digits()
     return Digits(data.images / 16.0, data.target)
 
 
-def patches(
-    images: Float[np.ndarray, "count height width"], size: int
-) -> Float[np.ndarray, "count length pixels"]:
+def patches(images: Images, size: int) -> Float[np.ndarray, "count length pixels"]:
     """Cut images into square patches, row by row.
 
     Args:
@@ -79,30 +94,36 @@ def patches(
     """
     check_size("size", size)
     if images.ndim != 3 or images.shape[1] % size or images.shape[2] % size:
-        raise ValueError(
-            f"images have shape {images.shape}; expected (count, height, width), "
-            f"both divisible by the patch size {size}."
-        )
+        expected = f"(count, height, width), both divisible by the patch size {size}"
+        raise ValueError(f"images have shape {images.shape}; expected {expected}.")
     count, height, width = images.shape
     cut = images.reshape(count, height // size, size, width // size, size)
     return cut.swapaxes(2, 3).reshape(count, -1, size * size)
 
 
 class Fields(NamedTuple):
-    """Cluttered fields and where the digit is; see ``cluttered_digits``."""
+    """Cluttered fields and where the digit is; see ``cluttered_digits``.
 
-    images: Float[np.ndarray, "count field field"]
-    rows: Int[np.ndarray, " count"]
-    columns: Int[np.ndarray, " count"]
+    Args:
+        images: ``(count, field, field)`` in [0, 1].
+        rows: ``(count,)``, the row of the digit's upper left corner, in pixels.
+        columns: ``(count,)``, its column.
+    Example:
+        >>> fields = cluttered_digits(np.random.default_rng(0), digits().images[:2])
+        >>> fields.images.shape, fields.rows, fields.columns
+        ((2, 24, 24), array([14, 10]), array([8, 4]))
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/09_pytorch_layer.ipynb
+    """
+
+    images: Images
+    rows: Numbers
+    columns: Numbers
 
 
 def cluttered_digits(
-    rng: np.random.Generator,
-    images: Float[np.ndarray, "count height width"],
-    *,
-    field: int = 24,
-    clutter: int = 8,
-    fragment: int = 4,
+    rng: Generator, images: Images, *, field: int = 24, clutter: int = 8, fragment: int = 4
 ) -> Fields:
     """Put each digit somewhere in a larger field, among fragments of other digits.
 
@@ -137,34 +158,43 @@ def cluttered_digits(
     fields = np.zeros((count, field, field))
     rows = rng.integers(field - height + 1, size=count)
     columns = rng.integers(field - width + 1, size=count)
-    for index in range(count):
+    for image, paper, row, column in zip(images, fields, rows, columns):
         for _ in range(clutter):
             source = images[rng.integers(count)]
             y, x = rng.integers(height - fragment + 1), rng.integers(width - fragment + 1)
             to_y, to_x = rng.integers(field - fragment + 1, size=2)
-            piece = source[y : y + fragment, x : x + fragment]
-            fields[index, to_y : to_y + fragment, to_x : to_x + fragment] = piece
-        place = (
-            slice(rows[index], rows[index] + height),
-            slice(columns[index], columns[index] + width),
-        )
-        fields[index][place] = images[index]
+            _put(paper, to_y, to_x, source[y : y + fragment, x : x + fragment])
+        _put(paper, row, column, image)
     return Fields(fields, rows, columns)
+
+
+def _put(field, top, left, image) -> None:
+    """Write an image into a field, over what is there."""
+    field[top : top + len(image), left : left + len(image[0])] = image
 
 
 class Captioned(NamedTuple):
     """Fields with several digits and a caption for each; see ``captioned_digits``.
 
-    Attributes:
-        images: ``(count, field, field)``.
+    Args:
+        images: ``(count, field, field)`` in [0, 1].
         captions: words, such as ("a", "three", "above", "a", "seven").
-        about: for each word of the captions the digit that it names, 0, 1 or 2; -1 for words that
-            name none and behind the end.
-        labels: the digits, in the order of the caption; -1 where a field has fewer.
-        boxes: top, left, bottom and right pixel of each digit, the last two exclusive; 0 for none.
+        about: ``(count, length)``, for each word of the captions the digit that it names, 0, 1 or
+            2; -1 for words that name none and behind the end.
+        labels: ``(count, shown)``, the digits, in the order of the caption; -1 where a field has
+            fewer.
+        boxes: ``(count, shown, 4)``, top, left, bottom and right pixel of each digit, the last two
+            exclusive; 0 for none.
+    Example:
+        >>> data = captioned_digits(np.random.default_rng(0), *digits(), 5)
+        >>> data.images.shape, data.about.shape, data.labels.shape, data.boxes.shape
+        ((5, 24, 24), (5, 10), (5, 3), (5, 3, 4))
+
+    Source: this book.
+    Chapter: notebooks/4_vision_and_modalities/19_captioning.ipynb
     """
 
-    images: Float[np.ndarray, "count field field"]
+    images: Images
     captions: list[tuple[str, ...]]
     about: Int[np.ndarray, "count length"]
     labels: Int[np.ndarray, "count shown"]
@@ -173,10 +203,10 @@ class Captioned(NamedTuple):
     def gold(self, cells: int) -> Float[np.ndarray, "count length cells cells"]:
         """Where each word points on a grid: the share of its digit's box in each cell.
 
-        Sums to 1 for a word that names a digit, else to 0.
-
         Args:
             cells: along each edge of the field.
+        Returns:
+            ``(count, length, cells, cells)``; sums to 1 for a word that names a digit, else to 0.
         Raises:
             ValueError: a number below 1.
         """
@@ -189,18 +219,10 @@ class Captioned(NamedTuple):
         return named * (self.about >= 0)[..., None, None]
 
 
-_NUMERALS = "zero one two three four five six seven eight nine".split()
-
-
 def captioned_digits(
-    rng: np.random.Generator,
-    images: Float[np.ndarray, "given height width"],
-    labels: Int[np.ndarray, " given"],
-    count: int,
-    *,
-    field: int = 24,
+    rng: Generator, images: Images, labels: Numbers, count: int, *, field: int = 24,
     shown: Sequence[int] = (2, 3),
-) -> Captioned:
+) -> Captioned:  # fmt: skip
     """Fields with two or three digits, and what stands where.
 
     "a three above a seven", "a one left of an eight", "a two below a four and right of a two":
@@ -234,6 +256,7 @@ def captioned_digits(
                 [0.1875, 0.1875, 0.    ],
                 [0.    , 0.    , 0.    ]]))
 
+    Source: this book; gold maps to judge attention by, as in Liu et al. (2017).
     Chapter: notebooks/4_vision_and_modalities/19_captioning.ipynb
     """
     _check_digits(images, labels)
@@ -248,24 +271,22 @@ def captioned_digits(
     corners = _places(rng, present, field, side)
     fields = np.zeros((count, field, field))
     captions, about = [], np.full((count, 10), -1)
-    for index in range(count):
+    for index, (paper, places) in enumerate(zip(fields, corners)):
         words = []
-        for digit in range(present[index].sum()):
+        for digit, picture in enumerate(chosen[index, present[index]]):
             if digit:
-                words += ["and"] * (digit == 2) + _relation(*corners[index, [0, digit]])
-            numeral = _NUMERALS[labels[chosen[index, digit]]]
+                words += ["and"] * (digit == 2) + _relation(*places[[0, digit]])
+            numeral = _NUMERALS[labels[picture]]
             words += ["an" if numeral == "eight" else "a", numeral]
             about[index, len(words) - 1] = digit
-            top, left = corners[index, digit]
-            ink = images[chosen[index, digit]] / (2 if digit else 1)
-            fields[index, top : top + height, left : left + width] = ink
+            _put(paper, *places[digit], images[picture] / (2 if digit else 1))
         captions.append(tuple(words))
     boxes = np.concatenate([corners, corners + (height, width)], -1) * present[..., None]
     about = about[:, : max(map(len, captions))]
     return Captioned(fields, captions, about, np.where(present, labels[chosen], -1), boxes)
 
 
-def _places(rng: np.random.Generator, present: np.ndarray, field: int, side: int) -> np.ndarray:
+def _places(rng, present, field, side) -> np.ndarray:
     """Upper left corners ``(count, shown, 2)``: the first digit, one above or below, one beside."""
     count, shown = present.shape
     far = rng.integers(side, field - side - side // 2 + 1, size=(count, 2))
@@ -281,7 +302,7 @@ def _places(rng: np.random.Generator, present: np.ndarray, field: int, side: int
     return offsets + rng.integers(least, most + 1)[:, None]
 
 
-def _relation(first: np.ndarray, other: np.ndarray) -> list[str]:
+def _relation(first, other) -> list[str]:
     down, right = other - first
     if abs(down) > abs(right):
         return ["above" if down > 0 else "below"]
@@ -291,55 +312,37 @@ def _relation(first: np.ndarray, other: np.ndarray) -> list[str]:
 class Remarks(NamedTuple):
     """Score cards and what guests say about them; see ``remarks``.
 
-    Attributes:
-        pictures: the digits of each card, cell by cell; zeros where the card is missing.
+    Args:
+        pictures: ``(count, cells, height, width)``, the digits of each card, cell by cell; zeros
+            where the card is missing.
         phrases: words, such as ("what", "lovely", "coffee"); none where the phrase is missing.
-        sarcastic: praise for a low score, or a complaint about a high one: the label.
-        praise: whether the phrase praises.
-        high: whether the score that the phrase is about is 5 or more.
-        target: the cell that the phrase is about.
-        scores: the digits, cell by cell.
+        sarcastic: ``(count,)``, praise for a low score, or a complaint about a high one: the label.
+        praise: ``(count,)``, whether the phrase praises.
+        high: ``(count,)``, whether the score that the phrase is about is 5 or more.
+        target: ``(count,)``, the cell that the phrase is about.
+        scores: ``(count, cells)``, the digits, cell by cell.
+    Example:
+        >>> data = remarks(np.random.default_rng(0), *digits(), 4)
+        >>> data.sarcastic == (data.praise != data.high)
+        array([ True,  True,  True,  True])
+
+    Source: this book.
+    Chapter: notebooks/4_vision_and_modalities/20_cross_modal.ipynb
     """
 
     pictures: Float[np.ndarray, "count cells height width"]
     phrases: list[tuple[str, ...]]
-    sarcastic: Bool[np.ndarray, " count"]
-    praise: Bool[np.ndarray, " count"]
-    high: Bool[np.ndarray, " count"]
-    target: Int[np.ndarray, " count"]
+    sarcastic: Flags
+    praise: Flags
+    high: Flags
+    target: Numbers
     scores: Int[np.ndarray, "count cells"]
 
 
-_SUBJECTS = "food service music coffee".split()  # of the cells, in this order
-_OPINIONS = [
-    "awful dismal disgraceful dreadful horrible miserable terrible wretched".split(),
-    "brilliant delightful excellent lovely marvelous splendid superb wonderful".split(),
-]
-_PHRASES = [
-    phrase.split()
-    for phrase in (
-        "what OPINION SUBJECT",
-        "such OPINION SUBJECT",
-        "the SUBJECT was OPINION",
-        "we found the SUBJECT OPINION",
-        "thank you for the OPINION SUBJECT",
-        "OPINION SUBJECT , as always",
-        "i must say , OPINION SUBJECT",
-        "we will not forget such OPINION SUBJECT",
-    )
-]
-
-
 def remarks(
-    rng: np.random.Generator,
-    images: Float[np.ndarray, "given height width"],
-    labels: Int[np.ndarray, " given"],
-    count: int,
-    *,
-    cells: int = 4,
-    noise: float = 0.0,
-    missing: float = 0.0,
-) -> Remarks:
+    rng: Generator, images: Images, labels: Numbers, count: int, *, cells: int = 4,
+    noise: float = 0.0, missing: float = 0.0,
+) -> Remarks:  # fmt: skip
     """Sarcasm: a phrase that says the opposite of the score card beside it.
 
     The card holds a digit for each of food, service, music and coffee; the phrase is about one of
@@ -370,45 +373,38 @@ def remarks(
         >>> bool(data.sarcastic[0])  # 4 is a low score: meant as it is said
         False
 
+    Source: this book.
     Chapter: notebooks/4_vision_and_modalities/20_cross_modal.ipynb
     """
     _check_digits(images, labels)
-    is_high = labels >= 5
-    if is_high.all() or not is_high.any():
-        raise ValueError(
-            f"all labels are {'5 or more' if is_high.all() else 'below 5'}; expected low and high "
-            "scores. Were the images sorted by label before they were split?"
-        )
+    halves = [np.flatnonzero((labels >= 5) == high) for high in (False, True)]
+    if not all(map(len, halves)):
+        found = f"labels are {np.unique(labels)}; expected some below 5 and some from 5 on"
+        raise ValueError(f"{found}. Were the images sorted by label before they were split?")
     check_size("count", count), check_probability("missing", missing)
     if check_size("cells", cells, least=2) > len(_SUBJECTS):
         raise ValueError(f"cells is {cells}; expected at most {len(_SUBJECTS)}: {_SUBJECTS}.")
     if noise < 0:
         raise ValueError(f"noise is {noise}; expected a standard deviation, at least 0.")
-    combination, row = rng.permutation(count) % 4, np.arange(count)
+    combination = rng.permutation(count) % 4
     praise, high = combination >= 2, combination % 2 == 1
     target = rng.integers(cells, size=count)
     chosen = rng.integers(len(images), size=(count, cells))
-    low_or_high = [rng.choice(np.flatnonzero(is_high == half), count) for half in (False, True)]
-    chosen[row, target] = np.where(high, low_or_high[1], low_or_high[0])
+    low_or_high = [rng.choice(half, count) for half in halves]
+    chosen[np.arange(count), target] = np.where(high, low_or_high[1], low_or_high[0])
     pictures = images[chosen] + noise * rng.normal(size=(count, cells, *images.shape[1:]))
     lacks = np.where(rng.random(count) < missing, rng.integers(2, size=count), -1)
     pictures[lacks == 0] = 0
     phrases = []
-    for lacking, good, cell in zip(lacks, praise.astype(int), target):
+    for lacking, good, cell in zip(lacks, praise.tolist(), target):
         filled = {"SUBJECT": _SUBJECTS[cell], "OPINION": str(rng.choice(_OPINIONS[good]))}
-        phrase = _PHRASES[rng.integers(len(_PHRASES))]
+        phrase = _PHRASES[rng.integers(len(_PHRASES))].split()
         phrases.append(() if lacking == 1 else tuple(filled.get(word, word) for word in phrase))
     return Remarks(pictures, phrases, praise != high, praise, high, target, labels[chosen])
 
 
-def _check_digits(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Check labels and images, and return which digits there are."""
-    if images.ndim != 3 or labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"images have shape {images.shape} and labels {labels.shape}; expected (given, height, "
-            "width) and (given,). Was only one of them split?"
-        )
-    classes = np.unique(labels)
-    if not len(classes) or classes[0] < 0 or classes[-1] > 9:
-        raise ValueError(f"labels are {classes}; expected digits, 0 to 9, at least one.")
-    return classes
+def _check_digits(images, labels) -> None:
+    check_shape("images", images, ("given", "height", "width"))
+    check_shape("labels", labels, images.shape[:1], "Was only one of them split?")
+    if not len(labels) or labels.min() < 0 or labels.max() > 9:
+        raise ValueError(f"labels are {np.unique(labels)}; expected digits, 0 to 9, at least one.")

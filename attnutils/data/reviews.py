@@ -14,20 +14,76 @@ dull"), not by what only looks like one ("could not have been more dull", "nobod
 was dull"). No other sentence has a say. So words and pairs of words say little, the rules all.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
+from numpy.random import Generator
 
 from attnutils.shapes import check_size
 
-__all__ = ["Document", "Review", "documents", "reviews"]
+# --- words ---
+# every adjective goes with every thing, and can be strengthened
+_ADJECTIVES = (
+    """annoying boring clumsy confusing disappointing dull forgettable irritating lifeless
+    predictable shallow silly tedious tiresome unconvincing""".split(),
+    """amusing charming clever convincing delightful elegant enjoyable exciting funny impressive
+    lively memorable moving original touching""".split(),
+)
+_CHOICES = {
+    "WHOLE": "the film | the movie | this film | the whole thing",
+    "PART": "the plot | the acting | the music | the script | the dialogue | the ending"
+    "| the first hour",
+    "OTHER": "the book | the trailer | the play | the first film of the series | the old version",
+    "PERSON": "my brother | my sister | my neighbor | the critics | my best friend"
+    "| the man beside me",
+    "VERY": "very | really | truly | genuinely | extremely",
+    "LEAST": "at all | in the least | the least bit | in any way | remotely",
+    "DAY": "monday | tuesday | wednesday | thursday | friday | saturday | sunday",
+    "TIME": "morning | afternoon | evening",
+    "TOWN": "paris | london | dublin | chicago | boston | rome | vienna | madrid",
+    "NUMBER": "two | three | four | five | six | seven | eight",
+    "FRIEND": "an old friend | my uncle | my aunt | my boss | a student of mine",
+    # THING: what the view is about; ADJ: adjectives of one kind; *: decides, as they do
+    "DIRECT": """THING was ADJ | THING was VERY ADJ | THING was VERY ADJ | i found THING ADJ
+    | i found THING VERY ADJ | i would call THING ADJ | i have to say that THING was VERY ADJ
+    | THING could *not have been *more ADJ | THING was *never *less *than ADJ
+    | THING was *not *only ADJ but also ADJ | *nobody can *deny that THING was ADJ
+    | i *cannot *deny that THING was VERY ADJ | there is *no *doubt that THING was ADJ""",
+    "NEGATED": """THING was *not ADJ | THING was *not LEAST ADJ | THING was *not LEAST ADJ
+    | THING was *anything *but ADJ | THING was *far *from ADJ | THING was *hardly ADJ
+    | i did *not find THING ADJ | i *never found THING ADJ | i would *not call THING ADJ
+    | *nobody could call THING ADJ | i *cannot say that THING was ADJ
+    | i *cannot say that THING was VERY ADJ | there is *no *reason to call THING ADJ
+    | there was *nothing ADJ about THING | at *no *point was THING ADJ""",
+    "OPINION": """PERSON found THING ADJ | PERSON called THING VERY ADJ
+    | PERSON said that THING was VERY ADJ | PERSON told me that THING was ADJ
+    | PERSON could not deny that THING was ADJ""",
+    "NEGATED OPINION": """PERSON did not find THING ADJ | PERSON never found THING ADJ
+    | PERSON would not call THING ADJ | PERSON said that THING was not LEAST ADJ
+    | PERSON told me that THING was anything but ADJ""",
+    "HOPE": """i expected THING to be ADJ | i had expected THING to be VERY ADJ
+    | i thought that THING would be VERY ADJ | i was told that THING would be ADJ
+    | i was sure that THING would be VERY ADJ | i had heard that THING was ADJ
+    | from the pictures i thought that THING would be ADJ""",
+    "NEUTRAL": """we saw it on a DAY TIME | the cinema was almost empty that TIME
+    | i went there on DAY after work | FRIEND gave me the ticket on DAY
+    | the story begins in TOWN on a DAY | most of it was shot in TOWN
+    | the director grew up in TOWN | it has been shown in TOWN for NUMBER weeks
+    | there are NUMBER songs in it | NUMBER of us sat in the first row
+    | the tickets cost NUMBER euros each | i saw it in TOWN with FRIEND
+    | there was a break of NUMBER minutes | it was late on a DAY TIME""",
+}
+# --- grammar ---
+_WORDS = {slot: [row.split() for row in rows.split("|")] for slot, rows in _CHOICES.items()}
+_VIEWS, _OPINIONS, _HOPES = ("DIRECT", "NEGATED"), ("OPINION", "NEGATED OPINION"), ("HOPE", "HOPE")
+_LONGEST = 40  # words in a review
+_NEGATIONS = 0.4  # share of views: nearer to 0 or 1, and single words say more
+_CONTRASTS = 0.4  # share of verdicts: fewer, and pairs say more
 
 
 class Review(NamedTuple):
     """A review, its label and the words that decide it.
 
-    Attributes:
+    Args:
         words: small letters; commas and full stops are words of their own.
         label: 1 for praise, 0 for a complaint.
         decisive: positions of the adjective that decides and of what turns it around, or only
@@ -37,6 +93,9 @@ class Review(NamedTuple):
     Example:
         >>> print(Review(("it", "was", "not", "dull", "."), 1, (2, 3), frozenset({"negation"})))
         + it was [not] [dull] .
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
 
     words: tuple[str, ...]
@@ -45,13 +104,13 @@ class Review(NamedTuple):
     traits: frozenset[str]
 
     def __str__(self) -> str:
-        return f"{'-+'[self.label]} {_marked(self.words, self.decisive)}"
+        return _marked(self.label, self.words, self.decisive)
 
 
 class Document(NamedTuple):
     """Sentences, one of which decides the label.
 
-    Attributes:
+    Args:
         sentences: the words of each, as in ``Review``.
         label: 1 for praise, 0 for a complaint.
         target: the sentence that decides.
@@ -60,6 +119,9 @@ class Document(NamedTuple):
         >>> print(Document((("we", "sat", "."), ("it", "was", "dull", ".")), 0, 1, (2,)))
           we sat .
         - it was [dull] .
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/15_hierarchical.ipynb
     """
 
     sentences: tuple[tuple[str, ...], ...]
@@ -69,122 +131,11 @@ class Document(NamedTuple):
 
     def __str__(self) -> str:
         lines = [f"  {' '.join(words)}" for words in self.sentences]
-        words = self.sentences[self.target]
-        lines[self.target] = f"{'-+'[self.label]} {_marked(words, self.decisive)}"
+        lines[self.target] = _marked(self.label, self.sentences[self.target], self.decisive)
         return "\n".join(lines)
 
 
-# --- the words: every adjective goes with every thing, and can be strengthened ---
-
-_ADJECTIVES = [
-    words.split()
-    for words in (
-        "annoying boring clumsy confusing disappointing dull forgettable irritating lifeless "
-        "predictable shallow silly tedious tiresome unconvincing",
-        "amusing charming clever convincing delightful elegant enjoyable exciting funny impressive "
-        "lively memorable moving original touching",
-    )
-]
-_FILLERS = {
-    slot: [words.split() for words in choices.split("|")]
-    for slot, choices in {
-        "WHOLE": "the film|the movie|this film|the whole thing",
-        "PART": "the plot|the acting|the music|the script|the dialogue|the ending|the first hour",
-        "OTHER": "the book|the trailer|the play|the first film of the series|the old version",
-        "PERSON": "my brother|my sister|my neighbor|the critics|my best friend|the man beside me",
-        "VERY": "very|really|truly|genuinely|extremely",
-        "LEAST": "at all|in the least|the least bit|in any way|remotely",
-        "DAY": "monday|tuesday|wednesday|thursday|friday|saturday|sunday",
-        "TIME": "morning|afternoon|evening",
-        "TOWN": "paris|london|dublin|chicago|boston|rome|vienna|madrid",
-        "NUMBER": "two|three|four|five|six|seven|eight",
-        "FRIEND": "an old friend|my uncle|my aunt|my boss|a student of mine",
-    }.items()
-}
-# THING: what the view is about; ADJ, ALSO: adjectives of the same kind; *: decides, as they do
-_DIRECT, _NEGATED, _OPINION, _NEGATED_OPINION, _HOPE, _NEUTRAL = (
-    [line.split() for line in lines.strip().splitlines()]
-    for lines in (
-        """
-        THING was ADJ
-        THING was VERY ADJ
-        THING was VERY ADJ
-        i found THING ADJ
-        i found THING VERY ADJ
-        i would call THING ADJ
-        i have to say that THING was VERY ADJ
-        THING could *not have been *more ADJ
-        THING was *never *less *than ADJ
-        THING was *not *only ADJ but also ALSO
-        *nobody can *deny that THING was ADJ
-        i *cannot *deny that THING was VERY ADJ
-        there is *no *doubt that THING was ADJ
-        """,
-        """
-        THING was *not ADJ
-        THING was *not LEAST ADJ
-        THING was *not LEAST ADJ
-        THING was *anything *but ADJ
-        THING was *far *from ADJ
-        THING was *hardly ADJ
-        i did *not find THING ADJ
-        i *never found THING ADJ
-        i would *not call THING ADJ
-        *nobody could call THING ADJ
-        i *cannot say that THING was ADJ
-        i *cannot say that THING was VERY ADJ
-        there is *no *reason to call THING ADJ
-        there was *nothing ADJ about THING
-        at *no *point was THING ADJ
-        """,
-        """
-        PERSON found THING ADJ
-        PERSON called THING VERY ADJ
-        PERSON said that THING was VERY ADJ
-        PERSON told me that THING was ADJ
-        PERSON could not deny that THING was ADJ
-        """,
-        """
-        PERSON did not find THING ADJ
-        PERSON never found THING ADJ
-        PERSON would not call THING ADJ
-        PERSON said that THING was not LEAST ADJ
-        PERSON told me that THING was anything but ADJ
-        """,
-        """
-        i expected THING to be ADJ
-        i had expected THING to be VERY ADJ
-        i thought that THING would be VERY ADJ
-        i was told that THING would be ADJ
-        i was sure that THING would be VERY ADJ
-        i had heard that THING was ADJ
-        from the pictures i thought that THING would be ADJ
-        """,
-        """
-        we saw it on a DAY TIME
-        the cinema was almost empty that TIME
-        i went there on DAY after work
-        FRIEND gave me the ticket on DAY
-        the story begins in TOWN on a DAY
-        most of it was shot in TOWN
-        the director grew up in TOWN
-        it has been shown in TOWN for NUMBER weeks
-        there are NUMBER songs in it
-        NUMBER of us sat in the first row
-        the tickets cost NUMBER euros each
-        i saw it in TOWN with FRIEND
-        there was a break of NUMBER minutes
-        it was late on a DAY TIME
-        """,
-    )
-)
-_VIEWS, _OPINIONS, _HOPES = (_DIRECT, _NEGATED), (_OPINION, _NEGATED_OPINION), (_HOPE, _HOPE)
-_LONGEST = 40  # words in a review
-_NEGATIONS = 0.4  # share of views: nearer to 0 or 1, and single words say more
-_CONTRASTS = 0.4  # share of verdicts: fewer, and pairs say more
-
-
-def reviews(rng: np.random.Generator, count: int) -> list[Review]:
+def reviews(rng: Generator, count: int) -> list[Review]:
     """Draw reviews of 5 to 40 words, no two alike, half of them praise.
 
     Args:
@@ -195,6 +146,7 @@ def reviews(rng: np.random.Generator, count: int) -> list[Review]:
     Raises:
         ValueError: a count below 1.
     Example:
+        >>> import numpy as np
         >>> for review in reviews(np.random.default_rng(0), 3)[1:]:
         ...     print(review)
         - there is [no] [doubt] that the music was [shallow] . the cinema was almost empty that
@@ -202,14 +154,13 @@ def reviews(rng: np.random.Generator, count: int) -> list[Review]:
         + we saw it on a wednesday morning . there is no reason to call the dialogue memorable ,
         but i would [not] call this film [dull] . the story begins in london on a thursday .
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
     return _distinct(rng, count, _Writer(rng).review)
 
 
-def documents(
-    rng: np.random.Generator, count: int, *, least: int = 3, most: int = 12
-) -> list[Document]:
+def documents(rng: Generator, count: int, *, least: int = 3, most: int = 12) -> list[Document]:
     """Draw longer reviews as sentences of which one, anywhere, holds the verdict.
 
     Half of the other sentences hold an adjective that has no say. No two documents are alike, half
@@ -225,11 +176,13 @@ def documents(
     Raises:
         ValueError: a size below 1, or ``most`` below ``least``.
     Example:
+        >>> import numpy as np
         >>> print(documents(np.random.default_rng(0), 1, most=3)[0])
           we saw it on a monday evening .
           i expected the first hour to be tedious .
         - the music was [boring] .
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/15_hierarchical.ipynb
     """
     check_size("least", least), check_size("most", most, least=least)
@@ -237,20 +190,20 @@ def documents(
     return _distinct(rng, count, lambda praise: writer.document(praise, writer.pick(lengths)))
 
 
-def _distinct(rng: np.random.Generator, count: int, draw: Callable[[bool], Any]) -> list[Any]:
-    check_size("count", count)
-    drawn, seen = [], set()
-    for praise in (rng.permutation(count) % 2 == 1).tolist():
+def _distinct(rng, count, draw) -> list:
+    """Half of them praise, in random order, no two with the same words."""
+    drawn = {}
+    for praise in (rng.permutation(check_size("count", count)) % 2 == 1).tolist():
         item = draw(praise)
-        while item[0] in seen:
+        while item[0] in drawn:
             item = draw(praise)
-        drawn.append(item)
-        seen.add(item[0])
-    return drawn
+        drawn[item[0]] = item
+    return list(drawn.values())
 
 
-def _marked(words: Sequence[str], decisive: Sequence[int]) -> str:
-    return " ".join(f"[{word}]" if i in decisive else word for i, word in enumerate(words))
+def _marked(label, words, decisive) -> str:
+    marked = (f"[{word}]" if place in decisive else word for place, word in enumerate(words))
+    return " ".join(["-+"[label], *marked])
 
 
 class _Writer:
@@ -306,7 +259,7 @@ class _Writer:
     def other(self):
         """A sentence that has no say, and whether it holds an adjective."""
         if self.random() < 0.5:
-            return [*self.fill(self.pick(_NEUTRAL))[0], "."], False
+            return [*self.fill(self.pick(_WORDS["NEUTRAL"]))[0], "."], False
         praise = self.random() < 0.5
         views, *slots = self.pick(
             ((_VIEWS, "OTHER"), (_OPINIONS, "WHOLE", "PART"), (_HOPES, "WHOLE", "PART"))
@@ -314,12 +267,12 @@ class _Writer:
         return [*self.view(views, self.thing(*slots), praise)[0], "."], True
 
     def thing(self, *slots):
-        return self.pick(_FILLERS[self.pick(slots)])
+        return self.pick(_WORDS[self.pick(slots)])
 
     def view(self, views, thing, praise):
         """An opinion, perhaps negated: its words, the positions that decide, its traits."""
         negated = self.random() < _NEGATIONS
-        template = self.pick(views[negated])
+        template = self.pick(_WORDS[views[negated]])
         words, decisive = self.fill(template, thing, _ADJECTIVES[praise != negated])
         strong = not {"VERY", "LEAST", "*more"}.isdisjoint(template)
         traits = {"negation": negated, "intensifier": strong}
@@ -328,18 +281,15 @@ class _Writer:
     def fill(self, template, thing=None, adjectives=None):
         words, decisive = [], []
         for token in template:
-            if token in ("ADJ", "ALSO"):
+            if token == "ADJ" or token[0] == "*":
+                decisive.append(len(words))
+            if token == "ADJ":
                 adjective = self.pick(adjectives)
                 while adjective in words:
                     adjective = self.pick(adjectives)
-                decisive.append(len(words))
                 words.append(adjective)
-            elif token == "THING":
-                words += thing
-            elif token in _FILLERS:
-                words += self.pick(_FILLERS[token])
+            elif token in _WORDS:
+                words += self.pick(_WORDS[token])
             else:
-                if token[0] == "*":
-                    decisive.append(len(words))
-                words.append(token.lstrip("*"))
+                words += thing if token == "THING" else [token.lstrip("*")]
         return words, decisive

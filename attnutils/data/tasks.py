@@ -4,35 +4,38 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.random import Generator
 
 from attnutils.shapes import check_size
 
-__all__ = [
-    "Induction",
-    "Needle",
-    "Recall",
-    "Rewritten",
-    "associative_recall",
-    "copy",
-    "induction",
-    "needle",
-    "reverse",
-    "sort",
-]
+Numbers = Int[np.ndarray, " batch"]
+Sequences = Int[np.ndarray, "batch length"]
 
 
 class Needle(NamedTuple):
-    """One query and the rows among which one is meant; see ``needle``."""
+    """One query and the rows among which one is meant; see ``needle``.
+
+    Args:
+        q: queries ``(batch, dim)``, of length one.
+        k: keys ``(batch, rows, dim)``, of length one.
+        v: values ``(batch, rows)``.
+        target: the row that is meant, ``(batch,)``.
+    Example:
+        >>> hay = needle(np.random.default_rng(0), batch=2, rows=5)
+        >>> hay.q.shape, hay.k.shape, hay.v.shape, hay.target
+        ((2, 32), (2, 5, 32), (2, 5), array([4, 3]))
+
+    Source: this book.
+    Chapter: notebooks/1_intuition/01_soft_lookup.ipynb
+    """
 
     q: Float[np.ndarray, "batch dim"]
     k: Float[np.ndarray, "batch rows dim"]
     v: Float[np.ndarray, "batch rows"]
-    target: Int[np.ndarray, " batch"]
+    target: Numbers
 
 
-def needle(
-    rng: np.random.Generator, batch: int, rows: int, *, dim: int = 32, noise: float = 0.0
-) -> Needle:
+def needle(rng: Generator, batch: int, rows: int, *, dim: int = 32, noise: float = 0.0) -> Needle:
     """A needle in a haystack: random unit keys, normal values, and a query for one of the rows.
 
     Args:
@@ -51,6 +54,7 @@ def needle(
         >>> (hay.k @ hay.q[..., None])[..., 0].argmax(-1) == hay.target
         array([ True,  True])
 
+    Source: this book; the name is that of a test of language models, Kamradt (2023).
     Chapter: notebooks/1_intuition/01_soft_lookup.ipynb
     """
     check_size("batch", batch), check_size("rows", rows), check_size("dim", dim)
@@ -63,18 +67,30 @@ def needle(
 
 
 class Recall(NamedTuple):
-    """Pairs of symbols and a question about one of them; see ``associative_recall``."""
+    """Pairs of symbols and a question about one of them; see ``associative_recall``.
+
+    Args:
+        keys: ``(batch, pairs)``, distinct within a row.
+        values: ``(batch, pairs)``, what each key goes with.
+        query: the key asked for, ``(batch,)``.
+        answer: the value it goes with, ``(batch,)``.
+        target: the pair that holds both, ``(batch,)``.
+    Example:
+        >>> Recall(*(x[0].tolist() for x in associative_recall(np.random.default_rng(0), 1, 3)))
+        Recall(keys=[11, 3, 13], values=[1, 13, 0], query=3, answer=13, target=1)
+
+    Source: this book.
+    Chapter: notebooks/2_mechanism/06_numpy_attention.ipynb
+    """
 
     keys: Int[np.ndarray, "batch pairs"]
     values: Int[np.ndarray, "batch pairs"]
-    query: Int[np.ndarray, " batch"]
-    answer: Int[np.ndarray, " batch"]
-    target: Int[np.ndarray, " batch"]
+    query: Numbers
+    answer: Numbers
+    target: Numbers
 
 
-def associative_recall(
-    rng: np.random.Generator, batch: int, pairs: int, *, symbols: int = 16
-) -> Recall:
+def associative_recall(rng: Generator, batch: int, pairs: int, *, symbols: int = 16) -> Recall:
     """Pairs such as a→3, b→1, c→3 and the question: what does b go with?
 
     Keys are distinct within a row; values may repeat. Guessing scores 1/symbols.
@@ -98,10 +114,7 @@ def associative_recall(
     """
     check_size("batch", batch), check_size("pairs", pairs), check_size("symbols", symbols)
     if pairs > symbols:
-        raise ValueError(
-            f"{pairs} pairs of {symbols} symbols; expected at most as many pairs as symbols, "
-            "since the keys of a row are distinct."
-        )
+        raise ValueError(f"{pairs} pairs of {symbols} symbols; expected one for each, none twice.")
     keys = rng.random((batch, symbols)).argsort(-1)[:, :pairs]
     values = rng.integers(symbols, size=(batch, pairs))
     target, row = rng.integers(pairs, size=batch), np.arange(batch)
@@ -111,18 +124,26 @@ def associative_recall(
 class Rewritten(NamedTuple):
     """Sequences, the same symbols in another order, and where each came from.
 
-    Attributes:
-        source: symbols, drawn at random; they may repeat.
-        target: the sequence to produce.
-        alignment: ``target[i, j] == source[i, alignment[i, j]]``; each position once.
+    Args:
+        source: symbols ``(batch, length)``, drawn at random; they may repeat.
+        target: the sequence to produce, ``(batch, length)``.
+        alignment: ``(batch, length)``; ``target[i, j] == source[i, alignment[i, j]]``, each
+            position once.
+    Example:
+        >>> source, target, alignment = reverse(np.random.default_rng(0), batch=1, length=4)
+        >>> bool((target == np.take_along_axis(source, alignment, -1)).all())
+        True
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
 
-    source: Int[np.ndarray, "batch length"]
-    target: Int[np.ndarray, "batch length"]
-    alignment: Int[np.ndarray, "batch length"]
+    source: Sequences
+    target: Sequences
+    alignment: Sequences
 
 
-def copy(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
+def copy(rng: Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
     """Say the sequence again: the right attention is the diagonal.
 
     Guessing scores 1/symbols a position.
@@ -146,11 +167,10 @@ def copy(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16
     Source: the task goes back to Graves et al. (2014), section 4.1, there with vectors of bits.
     Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
-    source = _symbols(rng, batch, length, symbols)
-    return _rewritten(source, np.broadcast_to(np.arange(length), source.shape).copy())
+    return _rewritten(rng, batch, length, symbols, lambda source: np.arange(length))
 
 
-def reverse(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
+def reverse(rng: Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
     """Say the sequence backward: the right attention is the anti-diagonal.
 
     Guessing scores 1/symbols a position.
@@ -169,13 +189,13 @@ def reverse(rng: np.random.Generator, batch: int, length: int, *, symbols: int =
         >>> task.source, task.target
         (array([[8, 6, 5, 2]]), array([[2, 5, 6, 8]]))
 
+    Source: Sutskever et al. (2014), section 3.3, reverse the source to make translation easier.
     Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
-    source = _symbols(rng, batch, length, symbols)
-    return _rewritten(source, np.broadcast_to(np.arange(length)[::-1], source.shape).copy())
+    return _rewritten(rng, batch, length, symbols, lambda source: np.arange(length)[::-1])
 
 
-def sort(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
+def sort(rng: Generator, batch: int, length: int, *, symbols: int = 16) -> Rewritten:
     """Say the symbols from the smallest to the largest: the right attention depends on content.
 
     Equal symbols keep their order in ``alignment``; weight on any of them gives the same answer.
@@ -195,27 +215,34 @@ def sort(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16
         >>> task.source, task.target, task.alignment
         (array([[8, 6, 5, 2]]), array([[2, 5, 6, 8]]), array([[3, 2, 1, 0]]))
 
+    Source: the task goes back to Graves et al. (2014), section 4.5, there by given priorities.
     Chapter: notebooks/5_transformer/22_self_attention.ipynb
     """
-    source = _symbols(rng, batch, length, symbols)
-    return _rewritten(source, source.argsort(-1, kind="stable"))
+    return _rewritten(rng, batch, length, symbols, lambda source: source.argsort(kind="stable"))
 
 
 class Induction(NamedTuple):
     """Sequences that end on a symbol seen before; see ``induction``.
 
-    Attributes:
-        tokens: the sequences; the last symbol of each occurs once before.
-        answer: what followed it there.
-        target: the position of that answer, where an induction head looks.
+    Args:
+        tokens: the sequences ``(batch, length)``; the last symbol of each occurs once before.
+        answer: what followed it there, ``(batch,)``.
+        target: the position of that answer, where an induction head looks, ``(batch,)``.
+    Example:
+        >>> tokens, answer, target = induction(np.random.default_rng(0), batch=3, length=8)
+        >>> tokens[range(3), target] == answer
+        array([ True,  True,  True])
+
+    Source: this book.
+    Chapter: notebooks/6_models/29_gpt.ipynb
     """
 
-    tokens: Int[np.ndarray, "batch length"]
-    answer: Int[np.ndarray, " batch"]
-    target: Int[np.ndarray, " batch"]
+    tokens: Sequences
+    answer: Numbers
+    target: Numbers
 
 
-def induction(rng: np.random.Generator, batch: int, length: int, *, symbols: int = 16) -> Induction:
+def induction(rng: Generator, batch: int, length: int, *, symbols: int = 16) -> Induction:
     """A pair that begins again: … A B … A, and the question: what comes next?
 
     A and its place are drawn anew for each sequence; everything else is drawn from the other
@@ -253,12 +280,10 @@ def induction(rng: np.random.Generator, batch: int, length: int, *, symbols: int
     return Induction(tokens, tokens[row, target], target)
 
 
-def _symbols(rng: np.random.Generator, batch: int, length: int, symbols: int) -> np.ndarray:
+def _rewritten(rng, batch, length, symbols, order) -> Rewritten:
     check_size("batch", batch), check_size("length", length), check_size("symbols", symbols)
-    return rng.integers(symbols, size=(batch, length))
-
-
-def _rewritten(source: np.ndarray, alignment: np.ndarray) -> Rewritten:
+    source = rng.integers(symbols, size=(batch, length))
+    alignment = np.broadcast_to(order(source), source.shape).copy()
     return Rewritten(source, np.take_along_axis(source, alignment, -1), alignment)
 
 

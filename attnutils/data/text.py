@@ -1,39 +1,28 @@
 """Text: readers for files, the documentation on this machine, vocabularies and batches."""
 
 import ast
-import importlib.util
-import inspect
 import re
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, SupportsInt
 
 import numpy as np
 from jaxtyping import Int
+from numpy.random import Generator
 
-from attnutils.shapes import check_size
+from attnutils.shapes import check_size, check_tokens
 
-__all__ = [
-    "BytePairEncoder",
-    "Docstring",
-    "Padded",
-    "Vocabulary",
-    "docstrings",
-    "documentation_text",
-    "length_buckets",
-    "read_labelled",
-    "read_lines",
-    "read_pairs",
-    "split_words",
-]
+File = str | Path
+Pairs = list[tuple[str, str]]
+Words = Sequence[str]
 
 # --- files ---
 
 
-def read_lines(path: str | Path, *, encoding: str = "utf-8") -> list[str]:
+def read_lines(path: File, *, encoding: str = "utf-8") -> list[str]:
     """Read a file with one sentence on each line, such as the two files of a polarity data set.
 
     Args:
@@ -51,14 +40,13 @@ def read_lines(path: str | Path, *, encoding: str = "utf-8") -> list[str]:
         ...     read_lines(file)
         ['a fine film', 'warm and funny']
 
+    Source: this book; the format is that of Pang & Lee (2005).
     Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
-    return [line.strip() for _, line in _lines(path, encoding)]
+    return [line for (line,) in _rows(path, encoding, lambda line: [line], "a sentence")]
 
 
-def read_pairs(
-    path: str | Path, *, columns: tuple[int, int] = (0, 1), encoding: str = "utf-8"
-) -> list[tuple[str, str]]:
+def read_pairs(path: File, *, columns: tuple[int, int] = (0, 1), encoding: str = "utf-8") -> Pairs:
     """Read sentence pairs from a file with tabs between its columns, as Tatoeba's are.
 
     Args:
@@ -79,25 +67,19 @@ def read_pairs(
         ...     read_pairs(file)
         [('Go.', 'Va !'), ('Run!', 'Cours !')]
 
+    Source: this book; the format is Tatoeba's.
     Chapter: notebooks/3_recurrent/12_bahdanau.ipynb
     """
-    pairs = []
-    for number, line in _lines(path, encoding):
-        cells = [cell.strip() for cell in line.split("\t")]
-        given = [cells[column] if column < len(cells) else "" for column in columns]
-        if not all(given):
-            raise ValueError(
-                f"{path}, line {number}: {line!r} has {len(cells)} columns with nothing in column "
-                f"{columns[given.index('')]}; expected a sentence in columns {columns[0]} and "
-                f"{columns[1]}, with tabs between. Are there blanks in place of the tab?"
-            )
-        pairs.append((given[0], given[1]))
-    return pairs
+
+    def cut(line):
+        cells = dict(enumerate(line.split("\t")))
+        return [cells.get(column, "") for column in columns]
+
+    expected = "sentences in columns {} and {}, with tabs between".format(*columns)
+    return _rows(path, encoding, cut, f"{expected}. Are there blanks in place of the tab?")
 
 
-def read_labelled(
-    path: str | Path, *, label_first: bool = False, encoding: str = "utf-8"
-) -> list[tuple[str, str]]:
+def read_labelled(path: File, *, label_first: bool = False, encoding: str = "utf-8") -> Pairs:
     """Read labelled sentences: on each line a sentence, a tab and its label.
 
     Args:
@@ -117,40 +99,37 @@ def read_labelled(
         ...     read_labelled(file)
         [('A fine film.', '1'), ('Too long.', '0')]
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
-    pairs = []
-    for number, line in _lines(path, encoding):
-        cells = line.split(None, 1) if label_first else line.rsplit("\t", 1)
-        if len(cells) < 2 or not all(map(str.strip, cells)):
-            order = (
-                "a label, a blank and a sentence" if label_first else "a sentence, a tab, a label"
-            )
-            raise ValueError(
-                f"{path}, line {number}: {line!r} has only one part; expected {order}. "
-                "Do the labels stand on the other side, or in the file's name (read_lines)?"
-            )
-        sentence, label = reversed(cells) if label_first else cells
-        pairs.append((sentence.strip(), label.strip()))
-    return pairs
+
+    def cut(line):
+        if label_first:
+            return reversed([*line.split(None, 1), ""][:2])
+        return line.rpartition("\t")[::2]
+
+    order = "a label, a blank, a sentence" if label_first else "a sentence, a tab, a label"
+    causes = "Do the labels stand on the other side, or in the file's name (read_lines)?"
+    return _rows(path, encoding, cut, f"{order}. {causes}")
 
 
-def _lines(path: str | Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their numbers from 1."""
-    empty = True
+def _rows(path, encoding, cut, expected) -> list[tuple[str, ...]]:
+    """The lines that are not blank, each cut into its parts, without blanks around them."""
+    rows = []
     for number, raw in enumerate(Path(path).read_bytes().splitlines(), start=1):
         try:
             line = raw.decode(encoding).removeprefix("\ufeff").strip(" \r\n")
         except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}, byte {error.start + 1} is 0x{raw[error.start]:02x}; "
-                f"expected {encoding}. Is the file in another encoding? Try encoding='latin-1'."
-            ) from None
+            found = f"byte {error.start + 1} is 0x{raw[error.start]:02x}; expected {encoding}"
+            cause = "Is the file in another encoding? Try encoding='latin-1'."
+            raise ValueError(f"{path}, line {number}, {found}. {cause}") from None
         if line.strip():
-            empty = False
-            yield number, line
-    if empty:
+            rows.append(tuple(part.strip() for part in cut(line)))
+            if not all(rows[-1]):
+                raise ValueError(f"{path}, line {number}: {line!r}; expected {expected}")
+    if not rows:
         raise ValueError(f"{path} has no text; expected one sentence a line. Is it the right file?")
+    return rows
 
 
 def split_words(text: str) -> list[str]:
@@ -159,25 +138,36 @@ def split_words(text: str) -> list[str]:
     Args:
         text: any.
     Returns:
-        The words.
+        The words and marks, in their order.
     Example:
         >>> split_words("Les chats dorment parce qu'ils chassent. Don't wake them!")
         ['les', 'chats', 'dorment', 'parce', "qu'", 'ils', 'chassent', '.',
          "don't", 'wake', 'them', '!']
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/12_bahdanau.ipynb
     """
-    return re.findall(
-        r"\b(?:[cdjlmnst]|(?:lors|puis|jus)?qu)'(?=\w)|\w+(?:'\w+)*|[^\w\s]",
-        text.lower().replace("’", "'"),
-    )
+    elided = r"\b(?:[cdjlmnst]|(?:lors|puis|jus)?qu)'(?=\w)"
+    return re.findall(elided + r"|\w+(?:'\w+)*|[^\w\s]", text.lower().replace("’", "'"))
 
 
 # --- the documentation on this machine ---
 
 
 class Docstring(NamedTuple):
-    """What a docstring documents, and its text; see ``docstrings``."""
+    """What a docstring documents, and its text; see ``docstrings``.
+
+    Args:
+        module: name of the module, such as "numpy.linalg".
+        name: of the function, class or method ("Class.method") in it; "" for the module itself.
+        text: the docstring without its indentation.
+    Example:
+        >>> next(entry.module for entry in docstrings("tqdm") if entry.name == "tqdm.update")
+        'tqdm.std'
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/14_text_classification.ipynb
+    """
 
     module: str
     name: str
@@ -208,22 +198,22 @@ def docstrings(packages: str | Sequence[str], *, strip_names: bool = False) -> l
         >>> docstrings("tqdm")[0].module
         'tqdm'
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/14_text_classification.ipynb
     """
     packages = [packages] if isinstance(packages, str) else list(packages)
     if not packages:
         raise ValueError("no packages; expected names, as in import numpy.")
     aliases = [name for package in packages for name in (package, *_ALIASES.get(package, ()))]
-    found, seen = [], set()
+    found = {}
     for package in packages:
         for module, path in _modules(package):
             for name, text in _documented(path):
                 if strip_names:
                     text = _without({*aliases, *module.split("."), *name.split(".")}, text)
-                if text and text not in seen:
-                    seen.add(text)
-                    found.append(Docstring(module, name, text))
-    return found
+                found.setdefault(text, Docstring(module, name, text))
+    found.pop("", None)
+    return list(found.values())
 
 
 def documentation_text(packages: str | Sequence[str] = "numpy") -> str:
@@ -245,6 +235,7 @@ def documentation_text(packages: str | Sequence[str] = "numpy") -> str:
         >>> len(text) > 100_000, len(lines) == len(set(lines))
         (True, True)
 
+    Source: this book.
     Chapter: notebooks/6_models/29_gpt.ipynb
     """
     from pydoc_data.topics import topics
@@ -257,29 +248,20 @@ def documentation_text(packages: str | Sequence[str] = "numpy") -> str:
 
 def _modules(package: str) -> list[tuple[str, Path]]:
     """Names and files of a package's modules, found without importing it."""
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    spec = find_spec(package) if package.isidentifier() else None
     if spec is None:
-        raise ValueError(
-            f"package {package!r} is not installed; expected a name as in import numpy."
-        )
-    roots = [Path(root) for root in spec.submodule_search_locations or ()]
-    files = {
-        (package, *path.relative_to(root).with_suffix("").parts): path
-        for root in roots
-        for path in root.rglob("*.py")
-    }
-    if not roots and str(spec.origin).endswith(".py"):
-        files = {(package,): Path(spec.origin)}
-    if not files:
+        raise ValueError(f"{package!r} is not installed; expected a name as in import numpy.")
+    modules = {}
+    for root in map(Path, spec.submodule_search_locations or [str(spec.origin)]):
+        for path in [root] if root.suffix == ".py" else root.rglob("*.py"):
+            inner = path.with_suffix("").relative_to(root.with_suffix("")).parts
+            # a private folder is left out, but numpy keeps its functions in _core
+            private = [part for part in inner[:-1] if part[0] == "_" and part != "_core"]
+            if not private and _NOT_PUBLIC.isdisjoint(inner):
+                modules[".".join((package, *inner)).removesuffix(".__init__")] = path
+    if not modules:
         raise ValueError(f"package {package!r} has no Python files; is it written in C?")
-    named = {
-        ".".join(parts[:-1] if parts[-1] == "__init__" else parts): path
-        for parts, path in files.items()
-        # a private folder is left out, but numpy keeps its functions in _core
-        if not any(p in _NOT_PUBLIC or p[0] == "_" and p != "_core" for p in parts[1:-1])
-        and parts[-1] not in _NOT_PUBLIC
-    }
-    return sorted(named.items())
+    return sorted(modules.items())
 
 
 def _documented(path: Path) -> Iterator[tuple[str, str]]:
@@ -290,30 +272,41 @@ def _documented(path: Path) -> Iterator[tuple[str, str]]:
             tree = ast.parse(path.read_bytes())
         except SyntaxError:  # a template, or written for another Python
             return
-    nodes = [("", tree)]
+    nodes, functions = [("", tree)], ast.FunctionDef | ast.AsyncFunctionDef
     for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.ClassDef | functions):
             nodes.append((node.name, node))
         if isinstance(node, ast.ClassDef):
-            methods = (n for n in node.body if isinstance(n, ast.FunctionDef))
+            methods = (inner for inner in node.body if isinstance(inner, functions))
             nodes += [(f"{node.name}.{method.name}", method) for method in methods]
     for name, node in nodes:
         if not any(part.startswith("_") for part in name.split(".")):
-            yield name, inspect.cleandoc(ast.get_docstring(node, clean=False) or "")
+            yield name, ast.get_docstring(node) or ""
 
 
 def _without(names: set[str], text: str) -> str:
-    alternatives = "|".join(map(re.escape, sorted(filter(None, names), key=len, reverse=True)))
-    return re.sub(
-        rf"(?<!\w)(?:{alternatives})(?!\w)(?:\.(?=\w))?", "", text, flags=re.IGNORECASE
-    ).strip()
+    longest_first = "|".join(map(re.escape, sorted(names - {""}, key=len, reverse=True)))
+    name = re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)(?:\.(?=\w))?", re.IGNORECASE)
+    return name.sub("", text).strip()
 
 
 # --- numbers for words ---
 
 
 class Padded(NamedTuple):
-    """Sequences of numbers side by side, padded at the end, and how long each of them is."""
+    """Sequences of numbers side by side, padded at the end, and how long each of them is.
+
+    Args:
+        ids: ``(batch, length)``, 0 behind the end of a sequence.
+        lengths: ``(batch,)``, numbers in each without the padding.
+    Example:
+        >>> Vocabulary([["cats", "sleep"]]).batch([["cats"], ["cats", "sleep"]])
+        Padded(ids=array([[4, 0],
+                          [4, 5]]), lengths=array([1, 2]))
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
+    """
 
     ids: Int[np.ndarray, "batch length"]
     lengths: Int[np.ndarray, " batch"]
@@ -340,24 +333,20 @@ class Vocabulary:
         array([[4, 6, 2],
                [5, 2, 0]])
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
 
     pad, bos, eos, unk = range(4)
 
-    def __init__(
-        self, sentences: Iterable[Sequence[str]], *, least: int = 1, unknown: bool = True
-    ) -> None:
+    def __init__(self, sentences: Iterable[Words], *, least: int = 1, unknown: bool = True) -> None:
         check_size("least", least)
-        counts = Counter()
-        for sentence in sentences:
-            counts.update(_not_a_string(sentence))
+        counts = Counter(word for sentence in sentences for word in _not_a_string(sentence))
         if not counts:
             raise ValueError("no words; expected sentences, each a sequence of words.")
-        chosen = sorted(
-            (word for word in counts if counts[word] >= least), key=lambda w: (-counts[w], w)
-        )
-        self.words = ["<pad>", "<bos>", "<eos>", "<unk>", *chosen]
+        marks = ["<pad>", "<bos>", "<eos>", "<unk>"]  # such a word in a sentence is the mark itself
+        known = [word for word in counts if counts[word] >= least and word not in marks]
+        self.words = marks + sorted(known, key=lambda word: (-counts[word], word))
         self.unknown = unknown
         self._numbers = {word: number for number, word in enumerate(self.words)}
 
@@ -367,14 +356,14 @@ class Vocabulary:
     def __contains__(self, word: str) -> bool:
         return word in self._numbers
 
-    def encode(self, sentence: Sequence[str]) -> list[int]:
+    def encode(self, sentence: Words) -> list[int]:
         """Numbers of the words; ValueError for an unknown one if the vocabulary refuses those."""
         numbers = [self._numbers.get(word, self.unk) for word in _not_a_string(sentence)]
         if self.unk in numbers and not self.unknown:
-            place = numbers.index(self.unk)
+            word = sentence[numbers.index(self.unk)]
             raise ValueError(
-                f"word {place + 1} is {sentence[place]!r}; expected one of the {len(self)} words "
-                "known. Was the vocabulary built from other sentences? Or use unknown=True."
+                f"{word!r} is none of the {len(self)} words known; expected one. "
+                "Was the vocabulary built from other sentences? Or use unknown=True."
             )
         return numbers
 
@@ -384,9 +373,7 @@ class Vocabulary:
         ids = ids[: ids.index(self.eos)] if self.eos in ids else ids
         return [self.words[number] for number in ids if number not in (self.pad, self.bos)]
 
-    def batch(
-        self, sentences: Iterable[Sequence[str]], *, bos: bool = False, eos: bool = False
-    ) -> Padded:
+    def batch(self, sentences: Iterable[Words], *, bos: bool = False, eos: bool = False) -> Padded:
         """Sentences as one array, padded to the longest; with marks of beginning and end if asked.
 
         The lengths count the marks.
@@ -402,7 +389,7 @@ class Vocabulary:
 
 
 def length_buckets(
-    rng: np.random.Generator, lengths: Sequence[Hashable] | np.ndarray, batch: int
+    rng: Generator, lengths: Sequence[Hashable] | np.ndarray, batch: int
 ) -> list[Int[np.ndarray, " count"]]:
     """One pass over examples in batches of equal length, which need no padding, in random order.
 
@@ -418,6 +405,7 @@ def length_buckets(
         >>> sorted(map(len, length_buckets(np.random.default_rng(0), [3, 5, 3, 3, 5], batch=2)))
         [1, 2, 2]
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
     check_size("batch", batch)
@@ -426,26 +414,19 @@ def length_buckets(
     buckets = defaultdict(list)
     for place in rng.permutation(len(lengths)):
         buckets[lengths[place]].append(place)
-    cut = [
-        np.array(bucket[start : start + batch])
-        for bucket in buckets.values()
-        for start in range(0, len(bucket), batch)
-    ]
+    cut = []
+    for bucket in buckets.values():
+        cut += np.split(np.array(bucket), range(batch, len(bucket), batch))
     return [cut[place] for place in rng.permutation(len(cut))]
 
 
-def _numbers_below(size, ids):
+def _numbers_below(size, ids) -> list[int]:
     ids = [int(number) for number in ids]
-    for place, number in enumerate(ids):
-        if not 0 <= number < size:
-            raise ValueError(
-                f"number {place + 1} is {number}; expected 0 to {size - 1}. "
-                "Does it come from a model with another vocabulary?"
-            )
+    check_tokens("ids", np.array([ids], dtype=int), size)
     return ids
 
 
-def _not_a_string(sentence: Sequence[str]) -> Sequence[str]:
+def _not_a_string(sentence: Words) -> Words:
     if isinstance(sentence, str):
         raise ValueError(f"a sentence is the string {sentence!r}; expected words. Use .split().")
     return sentence
@@ -501,34 +482,24 @@ class BytePairEncoder:
         a merge only the words that hold its pair are counted anew.
         """
         check_size("merges", merges, least=0)
-        counts = Counter(_WORDS.findall(text))
-        sequences, counts = [_bytes(word) for word in counts], list(counts.values())
+        words = Counter(_WORDS.findall(text))
+        sequences = {word: _bytes(word) for word in words}
         frequency, holders = Counter(), defaultdict(set)
-        for place, sequence in enumerate(sequences):
-            for pair in zip(sequence, sequence[1:]):
-                frequency[pair] += counts[place]
-                holders[pair].add(place)
-        heap = [(-count, pair) for pair, count in frequency.items()]
-        heapify(heap)
+
+        def recount(word, sign=1):
+            for pair in zip(sequences[word], sequences[word][1:]):
+                frequency[pair] += sign * words[word]
+                holders[pair].add(word)
+
+        for word in words:
+            recount(word)
         found = []
-        while heap and len(found) < merges:
-            count, best = heappop(heap)
-            if -count != frequency[best]:
-                continue  # counted anew since
-            if -count < 2:
-                break
-            changed = set()
-            for place in holders.pop(best):
-                old = sequences[place]
-                new = sequences[place] = _merge(old, best, 256 + len(found))
-                for sequence, sign in ((old, -1), (new, 1)):
-                    for pair in zip(sequence, sequence[1:]):
-                        frequency[pair] += sign * counts[place]
-                        changed.add(pair)
-                for pair in zip(new, new[1:]):
-                    holders[pair].add(place)
-            for pair in changed:
-                heappush(heap, (-frequency[pair], pair))
+        while len(found) < merges and (most := max(frequency.values(), default=0)) > 1:
+            best = min(pair for pair, count in frequency.items() if count == most)
+            for word in holders.pop(best):
+                recount(word, -1)
+                sequences[word] = _merge(sequences[word], best, 256 + len(found))
+                recount(word)
             found.append(best)
         return cls(found)
 
@@ -548,12 +519,9 @@ class BytePairEncoder:
 
     def _encode_word(self, word):
         sequence = _bytes(word)
-        while len(sequence) > 1:
-            numbers = [self._numbers.get(pair, len(self)) for pair in zip(sequence, sequence[1:])]
-            number = min(numbers)
-            if number == len(self):
-                break
-            sequence = _merge(sequence, self.merges[number - 256], number)
+        while pairs := [pair for pair in zip(sequence, sequence[1:]) if pair in self._numbers]:
+            first = min(pairs, key=self._numbers.get)
+            sequence = _merge(sequence, first, self._numbers[first])
         return sequence
 
 
@@ -565,12 +533,10 @@ def _bytes(word):
 
 
 def _merge(sequence, pair, number):
-    merged, place = [], 0
-    while place < len(sequence):
-        if sequence[place : place + 2] == pair:
-            merged.append(number)
-            place += 2
+    merged = []
+    for token in sequence:
+        if merged and (merged[-1], token) == pair:
+            merged[-1] = number
         else:
-            merged.append(sequence[place])
-            place += 1
+            merged.append(token)
     return tuple(merged)

@@ -19,14 +19,25 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
+from numpy.random import Generator
 
 from attnutils.shapes import check_size
 
-__all__ = ["Corpus", "Pair", "Pronoun", "corpus", "small_corpus", "translate"]
-
 
 class Pronoun(NamedTuple):
-    """Where a pronoun stands and for what: positions in the target, the source, the source."""
+    """Where a pronoun stands and for what.
+
+    Args:
+        target: its position in the target.
+        source: its position in the source.
+        antecedent: the position, in the source, of the noun that it stands for.
+    Example:
+        >>> translate("cats sleep because they hunt").pronouns[0].distance
+        3
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/12_bahdanau.ipynb
+    """
 
     target: int
     source: int
@@ -41,7 +52,7 @@ class Pronoun(NamedTuple):
 class Pair(NamedTuple):
     """A sentence, its translation, and how they belong together.
 
-    Attributes:
+    Args:
         source: English words.
         target: French words; an elided one keeps its apostrophe ("parce", "qu'", "ils").
         alignment: gold links (target position, source position).
@@ -49,6 +60,9 @@ class Pair(NamedTuple):
     Example:
         >>> print(translate("cats sleep because they hunt"))
         cats sleep because they hunt → les chats dorment parce qu' ils chassent
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
 
     source: tuple[str, ...]
@@ -57,7 +71,7 @@ class Pair(NamedTuple):
     pronouns: tuple[Pronoun, ...]
 
     def gold(self) -> Bool[np.ndarray, "target source"]:
-        """The alignment as an array like attention weights: True where a link is."""
+        """The alignment as an array like attention weights, ``(target, source)``: True = a link."""
         links = np.zeros((len(self.target), len(self.source)), dtype=bool)
         links[tuple(zip(*self.alignment))] = True
         return links
@@ -69,7 +83,7 @@ class Pair(NamedTuple):
 class Corpus(NamedTuple):
     """The splits of a corpus; no sentence stands in two of them.
 
-    Attributes:
+    Args:
         train: sentences of trained lengths.
         validation: to choose by; drawn like ``unseen``.
         unseen: sentences of trained lengths.
@@ -78,6 +92,13 @@ class Corpus(NamedTuple):
         by_distance: (least, most) words between pronoun and antecedent → sentences of the upper
             half of the trained lengths, with one such pronoun, half of them feminine.
         held_out_pairs: (adjective, noun in the singular), in English.
+    Example:
+        >>> data = small_corpus(np.random.default_rng(0), train=100, test=10, per_bin=4)
+        >>> {edges: len(pairs) for edges, pairs in data.by_distance.items()}
+        {(3, 4): 4, (5, 6): 4, (7, 8): 4}
+
+    Source: this book.
+    Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
 
     train: list[Pair]
@@ -89,160 +110,117 @@ class Corpus(NamedTuple):
     held_out_pairs: frozenset[tuple[str, str]]
 
 
-# --- the words ---
-
-
-class _Noun(NamedTuple):
-    english: tuple[str, ...]  # singular, plural
-    french: tuple[str, ...]  # singular, plural
-    feminine: bool
-    kind: str
-
-
-class _Adjective(NamedTuple):
-    english: str
-    french: tuple[str, ...]  # masculine, feminine; the same in the plural
-    before: bool  # stands before the noun
-    kinds: str  # of nouns that it suits
-
-
-class _Verb(NamedTuple):
-    english: tuple[str, ...]  # with a subject in the singular, plural
-    french: tuple[str, ...]
-    objects: str  # kinds of nouns, "" for none
-    alone: bool  # also, or only, without an object
-    generic: bool  # takes a bare plural: cats like mice, les chats aiment les souris
-
-
-# kinds: a animals, f food, t other things, p places; the first nouns serve the small corpus too
-_NOUN_TABLE = """
-cat cats chat chats m a
-dog dogs chien chiens m a
-horse horses cheval chevaux m a
-bird birds oiseau oiseaux m a
-bear bears ours ours m a
-owl owls hibou hiboux m a
-wolf wolves loup loups m a
-rabbit rabbits lapin lapins m a
-donkey donkeys âne ânes m a
-monkey monkeys singe singes m a
-mouse mice souris souris f a
-turtle turtles tortue tortues f a
-goat goats chèvre chèvres f a
-bee bees abeille abeilles f a
-goose geese oie oies f a
-frog frogs grenouille grenouilles f a
-spider spiders araignée araignées f a
-ant ants fourmi fourmis f a
-giraffe giraffes girafe girafes f a
-otter otters loutre loutres f a
-cake cakes gâteau gâteaux m f
-egg eggs œuf œufs m f
-mushroom mushrooms champignon champignons m f
-apple apples pomme pommes f f
-nut nuts noix noix f f
-leaf leaves feuille feuilles f f
-ball balls ballon ballons m t
-basket baskets panier paniers m t
-stone stones pierre pierres f t
-flower flowers fleur fleurs f t
-garden gardens jardin jardins m p
-tree trees arbre arbres m p
-field fields champ champs m p
-house houses maison maisons f p
-forest forests forêt forêts f p
-table tables table tables f p
-"""
-
-_ADJECTIVE_TABLE = """
-small petit petite petits petites before aftp
-big grand grande grands grandes before aftp
-old vieux vieille vieux vieilles before aftp
-beautiful beau belle beaux belles before aftp
-pretty joli jolie jolis jolies before aftp
-young jeune jeune jeunes jeunes before a
-large gros grosse gros grosses before aft
-huge énorme énorme énormes énormes before aftp
-black noir noire noirs noires after aft
-white blanc blanche blancs blanches after aftp
-gray gris grise gris grises after aft
-slow lent lente lents lentes after a
-green vert verte verts vertes after tp
-brown brun brune bruns brunes after aft
-red rouge rouge rouges rouges after ft
-quick rapide rapide rapides rapides after a
-shy timide timide timides timides after a
-calm calme calme calmes calmes after a
-curious curieux curieuse curieux curieuses after a
-wild sauvage sauvage sauvages sauvages after a
-"""
-
-# objects: kinds of nouns; "-": may stand alone; "*": generic
+# --- words ---
+# animals, food, things, places; masculine, feminine; the small corpus has the first of each
+_NOUN_TABLE = {
+    "am": """cat cats chat chats | dog dogs chien chiens | horse horses cheval chevaux |
+    bird birds oiseau oiseaux | bear bears ours ours | owl owls hibou hiboux |
+    wolf wolves loup loups | rabbit rabbits lapin lapins | donkey donkeys âne ânes |
+    monkey monkeys singe singes""",
+    "af": """mouse mice souris souris | turtle turtles tortue tortues | goat goats chèvre chèvres |
+    bee bees abeille abeilles | goose geese oie oies | frog frogs grenouille grenouilles |
+    spider spiders araignée araignées | ant ants fourmi fourmis |
+    giraffe giraffes girafe girafes | otter otters loutre loutres""",
+    "fm": """cake cakes gâteau gâteaux | egg eggs œuf œufs |
+    mushroom mushrooms champignon champignons""",
+    "ff": """apple apples pomme pommes | nut nuts noix noix | leaf leaves feuille feuilles""",
+    "tm": """ball balls ballon ballons | basket baskets panier paniers""",
+    "tf": """stone stones pierre pierres | flower flowers fleur fleurs""",
+    "pm": """garden gardens jardin jardins | tree trees arbre arbres | field fields champ champs""",
+    "pf": """house houses maison maisons | forest forests forêt forêts |
+    table tables table tables""",
+}
+# masculine, feminine, both in the plural; kinds of nouns that it suits
+_BEFORE_THE_NOUN = """
+small petit petite petits petites aftp | big grand grande grands grandes aftp |
+old vieux vieille vieux vieilles aftp | beautiful beau belle beaux belles aftp |
+pretty joli jolie jolis jolies aftp | young jeune jeune jeunes jeunes a |
+large gros grosse gros grosses aft | huge énorme énorme énormes énormes aftp"""
+_AFTER_THE_NOUN = """
+black noir noire noirs noires aft | white blanc blanche blancs blanches aftp |
+gray gris grise gris grises aft | slow lent lente lents lentes a |
+green vert verte verts vertes tp | brown brun brune bruns brunes aft |
+red rouge rouge rouges rouges ft | quick rapide rapide rapides rapides a |
+shy timide timide timides timides a | calm calme calme calmes calmes a |
+curious curieux curieuse curieux curieuses a | wild sauvage sauvage sauvages sauvages a"""
+# kinds of objects; "-": may stand alone; "*": generic, takes a bare plural: cats like mice
 _VERB_TABLE = """
-sleeps sleep dort dorment -
-hunts hunt chasse chassent -a*
-eats eat mange mangent -f
-drinks drink boit boivent -
-waits wait attend attendent -
-runs run court courent -
-sees see voit voient aft
-likes like aime aiment af*
-fears fear craint craignent a*
-hears hear entend entendent a
-wants want veut veulent ft
-hides hide cache cachent ft
-plays play joue jouent -
-jumps jump saute sautent -
-dreams dream rêve rêvent -
-listens listen écoute écoutent -
-finds find trouve trouvent aft
-watches watch regarde regardent a
-hates hate déteste détestent af*
-follows follow suit suivent a
-avoids avoid évite évitent a
-helps help aide aident a
-brings bring apporte apportent ft
-chooses choose choisit choisissent ft
-"""
-
-_NOUNS = [
-    _Noun((row[0], row[1]), (row[2], row[3]), row[4] == "f", row[5])
-    for row in map(str.split, _NOUN_TABLE.strip().splitlines())
-]
-_ADJECTIVES = [
-    _Adjective(row[0], tuple(row[1:5]), row[5] == "before", row[6])
-    for row in map(str.split, _ADJECTIVE_TABLE.strip().splitlines())
-]
-_VERBS = [
-    _Verb((row[0], row[1]), (row[2], row[3]), row[4].strip("-*"), "-" in row[4], "*" in row[4])
-    for row in map(str.split, _VERB_TABLE.strip().splitlines())
-]
+sleeps sleep dort dorment - | hunts hunt chasse chassent -a* | eats eat mange mangent -f |
+drinks drink boit boivent - | waits wait attend attendent - | runs run court courent - |
+sees see voit voient aft | likes like aime aiment af* | fears fear craint craignent a* |
+hears hear entend entendent a | wants want veut veulent ft | hides hide cache cachent ft |
+plays play joue jouent - | jumps jump saute sautent - | dreams dream rêve rêvent - |
+listens listen écoute écoutent - | finds find trouve trouvent aft |
+watches watch regarde regardent a | hates hate déteste détestent af* |
+follows follow suit suivent a | avoids avoid évite évitent a | helps help aide aident a |
+brings bring apporte apportent ft | chooses choose choisit choisissent ft"""
 _DETERMINERS = {  # masculine, feminine; the same in the plural
     "the": ("le", "la", "les", "les"),
-    "a": ("un", "une"),
-    "an": ("un", "une"),
-    "this": ("ce", "cette"),
-    "these": (None, None, "ces", "ces"),
+    "a": ("un", "une", "", ""),
+    "an": ("un", "une", "", ""),
+    "this": ("ce", "cette", "", ""),
+    "these": ("", "", "ces", "ces"),
     "my": ("mon", "ma", "mes", "mes"),
 }
+# those that the sampler draws, by the place of the noun phrase
+_SUBJECT = ("the", "a", "this", "my"), ("the", "these", "my", "")  # singular, plural
+_GENERIC = ("the", "this", "my"), ("the", "these", "my", "")  # "ils n'aiment pas de chat" is wrong
+_OTHER = ("the", "a", "this", "my"), ("the", "these", "my")
 _PREPOSITIONS = {
     "in": ("dans", ("garden", "field", "house", "forest")),
     "under": ("sous", ("tree", "table")),
     "behind": ("derrière", ("tree", "house", "garden", "table")),
 }
-_CONJUNCTIONS = {"because": "parce", "and": "et", "but": "mais", "when": "quand"}
+_CONJUNCTIONS = {"because": "parce que", "and": "et", "but": "mais", "when": "quand"}
 _PRONOUNS = {"it": ("il", "elle"), "they": ("ils", "elles")}
-_BEFORE_A_VOWEL = {"le": "l'", "la": "l'", "ne": "n'", "que": "qu'", "de": "d'"} | {
-    "ce": "cet",
-    "ma": "mon",
-}
+_BEFORE_A_VOWEL = dict(le="l'", la="l'", ne="n'", que="qu'", de="d'", ce="cet", ma="mon")
+_MASCULINE_BEFORE_A_VOWEL = dict(beau="bel", vieux="vieil")
 _VOWELS = "aâeéioœu"  # no h: the h of hibou is aspirated, "le hibou"
+# --- grammar ---
 
-_NOUN_FORMS = {noun.english[plural]: (noun, plural) for noun in _NOUNS for plural in (0, 1)}
-_ADJECTIVE_FORMS = {adjective.english: adjective for adjective in _ADJECTIVES}
+
+class _Noun(NamedTuple):
+    english: list[str]  # singular, plural
+    french: list[str]  # singular, plural
+    kind: str
+    feminine: bool
+
+
+class _Adjective(NamedTuple):
+    english: str
+    french: list[str]  # masculine, feminine; the same in the plural
+    kinds: str  # of nouns that it suits
+    before: bool  # stands before the noun
+
+
+class _Verb(NamedTuple):
+    english: list[str]  # with a subject in the singular, plural
+    french: list[str]
+    kinds: str  # of objects, "" for none
+    marks: str  # "-" and "*" as in the table
+
+
+def _rows(table):
+    return [row.split() for row in table.split("|")]
+
+
+def _adjectives(table, before):
+    return [_Adjective(word, french, kinds, before) for word, *french, kinds in _rows(table)]
+
+
+_NOUNS = {
+    (kind, gender): [_Noun(row[:2], row[2:], kind, gender == "f") for row in _rows(table)]
+    for (kind, gender), table in _NOUN_TABLE.items()
+}
+_EARLY, _LATE = _adjectives(_BEFORE_THE_NOUN, True), _adjectives(_AFTER_THE_NOUN, False)
+_VERBS = [_Verb(row[:2], row[2:4], row[4].strip("-*"), row[4]) for row in _rows(_VERB_TABLE)]
+_NOUN_FORMS = {
+    noun.english[i]: (noun, i) for some in _NOUNS.values() for noun in some for i in (0, 1)
+}
+_ADJECTIVE_FORMS = {adjective.english: adjective for adjective in _EARLY + _LATE}
 _VERB_FORMS = {verb.english[plural]: (verb, plural) for verb in _VERBS for plural in (0, 1)}
-_KNOWN = {*_NOUN_FORMS, *_ADJECTIVE_FORMS, *_VERB_FORMS, *_DETERMINERS, *_PREPOSITIONS}
-_KNOWN |= {*_CONJUNCTIONS, *_PRONOUNS, "do", "does", "not", None}
+_NOMINAL = {*_DETERMINERS, *_ADJECTIVE_FORMS, *_NOUN_FORMS}  # may begin a noun phrase
+_KNOWN = _NOMINAL | {*_VERB_FORMS, *_PREPOSITIONS, *_CONJUNCTIONS, *_PRONOUNS, "do", "does", "not"}
 
 
 # --- from English to French ---
@@ -270,6 +248,7 @@ def translate(source: str | Sequence[str]) -> Pair:
         >>> translate("mice sleep because they hunt").pronouns
         (Pronoun(target=5, source=3, antecedent=0),)
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
     return _Translator(source.split() if isinstance(source, str) else source).sentence()
@@ -278,159 +257,129 @@ def translate(source: str | Sequence[str]) -> Pair:
 class _Translator:
     """Reads English words from left to right and says them in French."""
 
-    def __init__(self, source):
-        self.words = (*source, None)  # None: the end
-        self.at = 0
+    def __init__(self, words):
+        self.words, self.at = (*words, None), 0  # None: the end
         self.target, self.links, self.pronouns = [], [], []
         self.subject = None  # of the last clause: noun, plural, position of the noun
 
+    @property
+    def word(self):
+        return self.words[self.at]
+
+    def take(self, french):
+        """Say the word in French, and read on."""
+        self.say(french, self.at)
+        self.at += 1
+
+    def say(self, french, *sources):
+        for word in french.split():
+            self.links += [(len(self.target), source) for source in sources]
+            self.target.append(word)
+
     def sentence(self):
         self.clause()
-        while self.words[self.at] in _CONJUNCTIONS:
-            self.say(_CONJUNCTIONS[self.words[self.at]], self.at)
-            if self.words[self.at] == "because":
-                self.say("que", self.at)
-            self.at += 1
+        while self.word in _CONJUNCTIONS:
+            self.take(_CONJUNCTIONS[self.word])
             self.clause()
-        if self.words[self.at] is not None:
+        if self.word is not None:
             self.refuse("a conjunction, or the end of the sentence")
-        for place, following in enumerate(self.target[1:]):
-            if following[0] in _VOWELS:
-                word = self.target[place]
-                self.target[place] = _BEFORE_A_VOWEL.get(word, word)
-        links, pronouns = frozenset(self.links), tuple(self.pronouns)
-        return Pair(self.words[:-1], tuple(self.target), links, pronouns)
+        target = tuple(
+            _BEFORE_A_VOWEL.get(word, word) if following[0] in _VOWELS else word
+            for word, following in zip(self.target, [*self.target[1:], "."])
+        )
+        return Pair(self.words[:-1], target, frozenset(self.links), tuple(self.pronouns))
 
     def clause(self):
-        pronoun = self.words[self.at]
-        if pronoun in _PRONOUNS:
+        if self.word in _PRONOUNS:
             noun, plural, antecedent = self.subject or self.refuse("a noun: no clause before")
-            if plural != (pronoun == "they"):
+            if plural != (self.word == "they"):
                 self.refuse(f"the pronoun for {self.words[antecedent]!r}")
             self.pronouns.append(Pronoun(len(self.target), self.at, antecedent))
-            self.say(_PRONOUNS[pronoun][noun.feminine], self.at)
-            self.at += 1
+            self.take(_PRONOUNS[self.word][noun.feminine])
         else:
-            self.subject = noun, plural, _ = self.noun_phrase()
+            self.subject = _, plural, _ = self.noun_phrase()
         negation = None
-        if self.words[self.at] in ("do", "does"):
-            if self.words[self.at] != ("do" if plural else "does"):
+        if self.word in ("do", "does"):
+            if self.word != ("do" if plural else "does"):
                 self.refuse("do with a plural, does with a singular")
             negation = self.at = self.at + 1
-            if self.words[self.at] != "not":
+            if self.word != "not":
                 self.refuse("'not'")
-            self.say("ne", negation)
-            self.at += 1
-        verb, form = _VERB_FORMS.get(self.words[self.at]) or self.refuse("a verb")
+            self.take("ne")
+        verb, form = _VERB_FORMS.get(self.word) or self.refuse("a verb")
         if form != (1 if negation else plural):
             self.refuse(f"the verb to agree with its subject: {verb.english[1 - form]!r}")
-        self.say(verb.french[plural], self.at)
-        self.at += 1
+        self.take(verb.french[plural])
         if negation:
             self.say("pas", negation)
-        if self.starts_noun_phrase():
+        if self.word in _NOMINAL:
             self.noun_phrase(negated=negation is not None)
-        if self.words[self.at] in _PREPOSITIONS:
-            self.say(_PREPOSITIONS[self.words[self.at]][0], self.at)
-            self.at += 1
+        if self.word in _PREPOSITIONS:
+            self.take(_PREPOSITIONS[self.word][0])
             self.noun_phrase()
 
     def noun_phrase(self, negated=False):
         first = self.at
-        if self.words[first] in _DETERMINERS:
+        self.at += self.word in _DETERMINERS
+        adjectives = []
+        while self.word in _ADJECTIVE_FORMS:
+            adjectives.append((_ADJECTIVE_FORMS[self.word], self.at))
             self.at += 1
-        after_determiner = self.at
-        while self.words[self.at] in _ADJECTIVE_FORMS:
-            self.at += 1
-        noun, plural = _NOUN_FORMS.get(self.words[self.at]) or self.refuse("a noun")
+        noun, plural = _NOUN_FORMS.get(self.word) or self.refuse("a noun")
         form = noun.feminine + 2 * plural
-        if after_determiner == first:
-            if not plural:
-                self.refuse("a determiner before it, or the plural")
+        if self.words[first] in _DETERMINERS:
+            self.say(self.determiner(first, form, negated), first)
+        elif plural:
             self.say("les")
         else:
-            self.say(self.determiner(first, form, negated), first)
-        places = range(after_determiner, self.at)
-        adjectives = [(_ADJECTIVE_FORMS[self.words[place]], place) for place in places]
+            self.refuse("a determiner before it, or the plural")
         phrase = [(a.french[form], place) for a, place in adjectives if a.before]
         phrase.append((noun.french[plural], self.at))
         phrase += [(a.french[form], place) for a, place in reversed(adjectives) if not a.before]
-        for (word, place), (following, _) in zip(phrase, [*phrase[1:], ("-", None)]):
+        for (word, place), (following, _) in zip(phrase, [*phrase[1:], (".", None)]):
             if not plural and following[0] in _VOWELS:
-                word = {"beau": "bel", "vieux": "vieil"}.get(word, word)
+                word = _MASCULINE_BEFORE_A_VOWEL.get(word, word)
             self.say(word, place)
         self.at += 1
         return noun, plural, self.at - 1
 
     def determiner(self, place, form, negated):
-        word, following = self.words[place], self.words[place + 1]
-        forms = _DETERMINERS[word]
-        if form >= len(forms) or forms[form] is None:
+        word, following = self.words[place : place + 2]
+        french, article = _DETERMINERS[word][form], word in ("a", "an")
+        if not french:
             self.refuse(f"a noun in the {'singular' if form > 1 else 'plural'} after {word!r}")
-        if word in ("a", "an"):
-            if (word == "an") != (following[0] in "aeiou"):
-                self.at = place
-                self.refuse(f"{'a' if word == 'an' else 'an'!r} before {following!r}")
-            if negated:
-                return "de"
-        return forms[form]
-
-    def starts_noun_phrase(self):
-        word = self.words[self.at]
-        return word in _DETERMINERS or word in _ADJECTIVE_FORMS or word in _NOUN_FORMS
-
-    def say(self, word, *sources):
-        self.links += [(len(self.target), source) for source in sources]
-        self.target.append(word)
+        if article and (word == "an") != (following[0] in "aeiou"):
+            self.at = place
+            self.refuse(f"{'a' if word == 'an' else 'an'!r} before {following!r}")
+        return "de" if article and negated else french
 
     def refuse(self, expected):
-        word, sentence = self.words[self.at], " ".join(self.words[:-1])
-        known = "" if word in _KNOWN else " The word is unknown."
-        what = repr(word) if word else "the end"
-        raise ValueError(
-            f"word {self.at + 1} of {sentence!r} is {what}; expected {expected}.{known}"
-        )
+        what = "the end" if self.word is None else repr(self.word)
+        where = f"word {self.at + 1} of {' '.join(self.words[:-1])!r} is {what}"
+        unknown = "" if self.word in {*_KNOWN, None} else " The word is unknown."
+        raise ValueError(f"{where}; expected {expected}.{unknown}")
 
 
 # --- drawing sentences ---
 
 
-class _Grammar(NamedTuple):
-    """The words that a corpus uses, and the most clauses in a sentence."""
-
-    nouns: dict[str, list[_Noun]]  # by kind
-    adjectives: dict[str, tuple[list[_Adjective], list[_Adjective]]]  # by kind: before, after it
-    alone: list[_Verb]
-    transitive: list[_Verb]
-    places: float  # probability that a clause names a place
-    clauses: int
-
-
-def _grammar(nouns, before, after, alone, transitive, places, clauses) -> _Grammar:
+class _Grammar:
     """The first words of each table; of nouns, by kind, as many feminine as masculine ones."""
-    early = [a for a in _ADJECTIVES if a.before][:before]
-    late = [a for a in _ADJECTIVES if not a.before][:after]
-    return _Grammar(
-        {
-            kind: [noun for noun in _NOUNS if noun.kind == kind and not noun.feminine][:count]
-            + [noun for noun in _NOUNS if noun.kind == kind and noun.feminine][:count]
+
+    def __init__(self, nouns, before, after, alone, transitive, places, clauses):
+        self.nouns = {
+            kind: _NOUNS[kind, "m"][:count] + _NOUNS[kind, "f"][:count]
             for kind, count in nouns.items()
-        },
-        {k: ([a for a in early if k in a.kinds], [a for a in late if k in a.kinds]) for k in nouns},
-        [verb for verb in _VERBS if verb.alone][:alone],
-        [verb for verb in _VERBS if verb.objects][:transitive],
-        places,
-        clauses,
-    )
+        }
+        self.early = {kind: [a for a in _EARLY[:before] if kind in a.kinds] for kind in nouns}
+        self.late = {kind: [a for a in _LATE[:after] if kind in a.kinds] for kind in nouns}
+        self.alone = [verb for verb in _VERBS if "-" in verb.marks][:alone]
+        self.transitive = [verb for verb in _VERBS if verb.kinds][:transitive]
+        self.places, self.clauses = places, clauses  # probability of a place; at most so many
 
 
-_LARGE = _grammar({"a": 10, "f": 3, "t": 2, "p": 3}, 8, 12, 10, 16, places=0.2, clauses=4)
-_SMALL = _grammar({"a": 6, "f": 2, "t": 1}, 4, 4, 5, 6, places=0.0, clauses=2)
-
-
-_SUBJECT = ("the", "a", "this", "my"), ("the", "these", "my", "")  # singular, plural
-_GENERIC = ("the", "this", "my"), ("the", "these", "my", "")  # "ils n'aiment pas de chat" is wrong
-_OTHER = ("the", "a", "this", "my"), ("the", "these", "my")
+_LARGE = _Grammar({"a": 10, "f": 3, "t": 2, "p": 3}, 8, 12, 10, 16, places=0.2, clauses=4)
+_SMALL = _Grammar({"a": 6, "f": 2, "t": 1}, 4, 4, 5, 6, places=0.0, clauses=2)
 
 
 class _Sampler:
@@ -463,16 +412,15 @@ class _Sampler:
         transitive, last = self.random() < 0.5, self.verb
         while self.verb is last:  # nobody sleeps when it does not sleep
             self.verb = self.pick(self.grammar.transitive if transitive else self.grammar.alone)
-        verb = self.verb
         if self.random() < 0.25:
-            words += ["do" if plural else "does", "not", verb.english[1]]
+            words += ["do" if plural else "does", "not", self.verb.english[1]]
         else:
-            words.append(verb.english[plural])
+            words.append(self.verb.english[plural])
         if transitive:
             thing = noun
             while thing is noun:
-                thing = self.pick(self.grammar.nouns[self.pick(verb.objects)])
-            determiners = _GENERIC if verb.generic else _OTHER
+                thing = self.pick(self.grammar.nouns[self.pick(self.verb.kinds)])
+            determiners = _GENERIC if "*" in self.verb.marks else _OTHER
             words += self.noun_phrase(thing, self.random() < 0.5, determiners)
         if self.random() < self.grammar.places:
             preposition = self.pick([*_PREPOSITIONS])
@@ -481,11 +429,10 @@ class _Sampler:
         return words
 
     def noun_phrase(self, noun, plural, determiners):
-        before, after = self.grammar.adjectives[noun.kind]
+        before, after = self.grammar.early[noun.kind], self.grammar.late[noun.kind]
         count = self.pick((0, 0, 0, 0, 1, 1, 1, 2))
-        words = [self.pick(before), self.pick(after)] if count == 2 else []
-        words += [self.pick(before + after)] if count == 1 else []
-        words = [adjective.english for adjective in words] + [noun.english[plural]]
+        adjectives = [before + after] if count == 1 else [before, after][:count]
+        words = [self.pick(some).english for some in adjectives] + [noun.english[plural]]
         determiner = self.pick(determiners[plural])
         if determiner == "a" and words[0][0] in "aeiou":
             determiner = "an"
@@ -497,9 +444,7 @@ class _Sampler:
 _PATIENCE = 20_000  # sentences drawn in vain before a corpus is given up
 
 
-def corpus(
-    rng: np.random.Generator, *, train: int = 40_000, test: int = 1_000, per_bin: int = 200
-) -> Corpus:
+def corpus(rng: Generator, *, train: int = 40_000, test: int = 1_000, per_bin: int = 200) -> Corpus:
     """English-French pairs: 158 and 212 forms of words, trained lengths of 3 to 20 English words.
 
     From the second clause on, the subject is a pronoun with probability .6 if the clause before has
@@ -520,6 +465,7 @@ def corpus(
         >>> len(data.train), len(data.long), max(len(pair.source) for pair in data.train) <= 20
         (100, 10, True)
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/11_seq2seq_bottleneck.ipynb
     """
     bins = ((3, 4), (5, 6), (7, 8), (9, 14))
@@ -527,7 +473,7 @@ def corpus(
 
 
 def small_corpus(
-    rng: np.random.Generator, *, train: int = 8_000, test: int = 500, per_bin: int = 100
+    rng: Generator, *, train: int = 8_000, test: int = 500, per_bin: int = 100
 ) -> Corpus:
     """A corpus of the same making with fewer words and at most two clauses, to compare many models.
 
@@ -545,6 +491,7 @@ def small_corpus(
         >>> max(len(pair.source) for pair in data.train) <= 10
         True
 
+    Source: this book.
     Chapter: notebooks/3_recurrent/13_luong.ipynb
     """
     bins = ((3, 4), (5, 6), (7, 8))
@@ -560,25 +507,21 @@ def _splits(rng, grammar, sizes, lengths, beyond, bins) -> Corpus:
         while len(found) < count:
             words, since = sampler.sentence(), since + 1
             fits = least <= len(words) <= most and words not in seen
-            if fits and secrets == bool(secret & _modified(words)):
-                pair = translate(words)
-                if accept(pair):
-                    seen.add(words)
-                    found.append(pair)
-                    since = 0
+            fits = fits and secrets == bool(secret & _modified(words))
+            if fits and accept(pair := translate(words)):
+                seen.add(words)
+                found.append(pair)
+                since = 0
             if since == _PATIENCE:
-                raise ValueError(
-                    f"only {len(found)} of {count} sentences found with {least} to {most} words; "
-                    "expected a number that the grammar can give. Ask for fewer."
-                )
+                what = f"only {len(found)} of {count} sentences found with {least} to {most} words"
+                raise ValueError(f"{what}; the grammar gives no more. Ask for fewer.")
         return found
 
     def bin_of(pair):
         """Of a sentence with one pronoun: its bin, and whether it is feminine."""
-        for pronoun in pair.pronouns if len(pair.pronouns) == 1 else ():
-            for low, high in bins:
-                if low <= pronoun.distance <= high:
-                    return (low, high), pair.target[pronoun.target].startswith("elle")
+        for low, high in bins:
+            if [low <= pronoun.distance <= high for pronoun in pair.pronouns] == [True]:
+                return (low, high), pair.target[pair.pronouns[0].target].startswith("elle")
         return None, False
 
     room = Counter({(edges, elle): (per_bin + elle) // 2 for edges in bins for elle in (0, 1)})
@@ -598,20 +541,16 @@ def _splits(rng, grammar, sizes, lengths, beyond, bins) -> Corpus:
 
 def _some_pairs(rng, grammar) -> frozenset[tuple[str, str]]:
     """Pairs to hold out: one for each animal, with adjectives as different as can be."""
-    before, after = grammar.adjectives["a"]
-    adjectives, nouns = rng.permutation(len(before + after)), grammar.nouns["a"]
-    chosen = [(before + after)[adjectives[i % len(adjectives)]] for i in range(len(nouns))]
-    return frozenset((a.english, noun.english[0]) for a, noun in zip(chosen, nouns))
+    adjectives, nouns = grammar.early["a"] + grammar.late["a"], grammar.nouns["a"]
+    order = np.resize(rng.permutation(len(adjectives)), len(nouns))  # begun again where too short
+    return frozenset((adjectives[i].english, noun.english[0]) for i, noun in zip(order, nouns))
 
 
 def _modified(source) -> set[tuple[str, str]]:
     """The pairs (adjective, noun in the singular) of a sentence."""
-    pairs, adjectives = set(), []
-    for word in source:
-        if word in _ADJECTIVE_FORMS:
-            adjectives.append(word)
-        elif adjectives:
-            noun = _NOUN_FORMS[word][0].english[0]
-            pairs.update((adjective, noun) for adjective in adjectives)
-            adjectives = []
-    return pairs
+
+    def noun_after(place):
+        return next(_NOUN_FORMS[word][0] for word in source[place:] if word in _NOUN_FORMS)
+
+    places = [place for place, word in enumerate(source) if word in _ADJECTIVE_FORMS]
+    return {(source[place], noun_after(place).english[0]) for place in places}

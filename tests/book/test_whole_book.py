@@ -1,6 +1,7 @@
 """What no single page shows: the table of contents, the ledger of claims, commands and examples."""
 
 import doctest
+import importlib
 import json
 import re
 import subprocess
@@ -134,3 +135,15 @@ def test_failed_examples():
     page = "```python\n>>> 1 + 1\n{}\n```\n"
     assert not failed_examples(Document.page("page.md", page.format(2)))
     assert "Got:" in failed_examples(Document.page("page.md", page.format(3)))
+
+
+def test_the_page_of_claims_rounds_as_chapters_do(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    ledger = importlib.import_module("ledger")
+    claim = {"at_least": 900, "at_most": 1300, "lowest": 1128.9, "highest": 1135.2}
+    rows = ledger.table({"01-cliff-at-8": claim | {"deterministic": False}})
+    assert "| cliff at 8 | 900 to 1,300 | 1,130 to 1,140 |" in rows
+    claim = {"at_most": 1e-9, "lowest": 3e-11, "highest": 3e-11, "deterministic": True}
+    assert "| error | at most 1e-09 | 3e-11 (no chance in it) |" in ledger.table(
+        {"08-error": claim}
+    )
