@@ -33,7 +33,7 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | awk -F '|' '{ printf "make %-8s %s\n", $$1, $$2 }'
 
 .PHONY: setup
-setup: $(LIBRARIES) $(FONTS) ## Python libraries into .venv, KaTeX's fonts into node_modules; repeated only when their lists change
+setup: $(LIBRARIES) $(FONTS) ## Python libraries into .venv, fonts into node_modules; repeated only when their lists change
 
 $(LIBRARIES): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python found. Install Python 3.11, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -52,18 +52,27 @@ $(FONTS): package.json package-lock.json | $(LIBRARIES)
 book: setup ## the HTML book from the stored outputs: _build/html/index.html
 	@$(BIN)/jupyter-book build . -q -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 
+.PHONY: offline
+offline: book ## _build/paying-attention.zip: the built book, to be read from disk
+	@$(BIN)/python tools/offline.py
+
 .PHONY: check
 check: setup ## fast tests: style, imports, the package and its examples, the book's structure
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
-	$(BIN)/pytest --quiet -n 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest --quiet -n 2 --dist loadfile --cov --cov-report=term --ignore=tests/browser
 
 # Outputs are those of Python 3.11; on later versions only the chapters' own asserts must hold.
 NBVAL = $(shell $(BIN)/python -c 'import sys; print("--nbval" if sys.version_info[:2] == (3, 11) else "--nbval-lax")')
 
+# Without a browser it says so and goes on; the reason is printed (-rs).
+.PHONY: pages
+pages: setup ## every page of the built book in a browser: weight, accessibility, links, search
+	$(BIN)/pytest --quiet -rs tests/browser
+
 .PHONY: test
-test: check ## everything: check, then every notebook is executed and its outputs are compared
+test: check pages ## everything: check, pages, then every notebook is executed and its outputs are compared
 	@if ls notebooks/*/*.ipynb >/dev/null 2>&1; \
 	then $(BIN)/pytest $(NBVAL) --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks; \
 	else echo "There are no notebooks yet."; fi
@@ -90,8 +99,9 @@ stamp: setup ## URL=https://…: the repository's address, into _config.yml and 
 	@$(BIN)/python tools/stamp.py "$(URL)"
 
 .PHONY: bench
-bench: setup ## speed and memory beside what a user would pick instead: one table of ratios
+bench: setup ## speed and memory beside what a user would pick instead; pages beside the stock theme
 	@env $(addprefix -u ,$(PINS)) $(BIN)/python benchmarks/attention.py
+	@$(BIN)/python benchmarks/pages.py
 
 .PHONY: format
 format: setup ## mend the style of the Python files (notebooks are left alone)
