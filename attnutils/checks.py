@@ -41,9 +41,7 @@ def matches(got: Any, expected: Any, *, tolerance: float = 1e-10, name: str = "t
             slip = _slip(a, b, tolerance)
             raise AssertionError(f"{label}: shape {a.shape}, expected {b.shape}.{slip}")
         if not np.isfinite(a).all() and np.isfinite(b).all():
-            raise AssertionError(
-                f"{label}: holds NaN or infinity. An exp that overflowed, or 0/0?"
-            )
+            raise AssertionError(f"{label}: holds NaN or infinity. An exp that overflowed, or 0/0?")
         if not _close(a, b, tolerance):
             distance = f"differs by up to {np.abs(a - b).max():.3g}, allowed {tolerance:g}."
             raise AssertionError(f"{label}: {distance}{_slip(a, b, tolerance)}")

@@ -171,6 +171,12 @@ _SCALED_DOT_PRODUCT = Exercise(
             "variance is what a factor acts on.",
         ),
         Variant(
+            "divides by the length of q",
+            lambda q, k: dot_scores(q, k) / np.linalg.norm(q, axis=-1, keepdims=True),
+            "You divide each row by the length of its query, which differs from row to row; the "
+            "factor is the same for all: 1/√d.",
+        ),
+        Variant(
             "multiplies by √d",
             lambda q, k: dot_scores(q, k) * q.shape[-1] ** 0.5,
             "You multiply by √d, which makes the variance d²: divide.",
@@ -669,6 +675,22 @@ _ATTENTION_BACKWARD = Exercise(
             "row sum without weights",
             _attention_backward(lambda p, g: p * (g - g.sum(-1, keepdims=True))),
             "You subtract the plain row sum of dA; each entry must be weighted by A.",
+        ),
+        Variant(
+            "row sum along the wrong axis",
+            _attention_backward(lambda p, g: p * (g - (p * g).sum(-1))),
+            "Your row sums have shape (n,) and were subtracted along the keys: with n = m nothing "
+            "complains. Keep the axis: keepdims=True.",
+        ),
+        Variant(
+            "not weighted by A",
+            _attention_backward(lambda p, g: g - (p * g).sum(-1, keepdims=True)),
+            "You subtract the right row sum from dA but do not multiply by A afterwards.",
+        ),
+        Variant(
+            "gradients in another order",
+            lambda q, k, v, grad: _attention_backward()(q, k, v, grad)[::-1],
+            "You return (dv, dk, dq); expected is (dq, dk, dv), the order of the arguments.",
         ),
         Variant(
             "mean instead of weighted mean",
