@@ -16,9 +16,8 @@ const letScroll = () => {
     else if (box.hasAttribute("tabindex")) box.removeAttribute("tabindex");
   });
 };
-addEventListener("load", letScroll);
-addEventListener("resize", letScroll);
-document.addEventListener("toggle", letScroll, true);
+// After a resize the layout goes on moving, fonts come late and folds open: watch the article itself.
+new ResizeObserver(letScroll).observe(document.querySelector("article") ?? document.body);
 
 // On a new visit the theme scrolls the sidebar to the page that is open, past logo and search field,
 // even where that page could be seen without.

@@ -9,7 +9,7 @@ from visits import Visits
 
 SOUND = """<!DOCTYPE html><html lang="en"><head><title>Page</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
-<link rel="icon" href="data:,"/><script>const letScroll = () => {}</script></head>
+<link rel="icon" href="data:,"/></head>
 <body><main id="main-content"><article><h1>Page</h1>
 <details><summary>More</summary><p>text</p></details>
 </article></main></body></html>"""

@@ -149,9 +149,15 @@ def test_previous_and_next_carry_titles(open_page):
         assert other.locator("h1").first.text_content().startswith(title)
 
 
+@pytest.mark.parametrize("fonts", ["loaded", "missing"])
 @pytest.mark.parametrize("name", [CHAPTER, "book/intro"])
-def test_measure(open_page, name):
-    lengths = sorted(open_page(name).evaluate(LINES))
+def test_measure(open_page, site, name, fonts):
+    page = open_page("about:blank")
+    if fonts == "missing":
+        page.route("**/_static/fonts/*", lambda route: route.abort())
+    for _ in range(2):  # the second time fonts are there for the first line
+        page.goto(f"{site}{name}.html")
+    lengths = sorted(page.evaluate(LINES))
     assert len(lengths) > 5
     assert 60 <= lengths[len(lengths) // 2] <= 75
     assert lengths[-1] <= 85

@@ -78,6 +78,16 @@ THIN = """() => {
     if (!fresh.length) box.textContent = formula ? box.textContent.slice(0, 20) : box.textContent;
   }
 }"""
+# The theme moves its columns for a while after a change of width; then tab stops are set anew.
+SETTLE = """async () => {
+  const article = document.querySelector("article") ?? document.body;
+  for (let still = 0, before = 0; still < 12;) {
+    await new Promise(requestAnimationFrame);
+    const now = article.getBoundingClientRect().width;
+    still = now === before ? still + 1 : 0;
+    before = now;
+  }
+}"""
 AXE = """async () => {
   const {violations} = await axe.run(document, {resultTypes: ["violations"]});
   return violations.map(({id, help, nodes}) => {
@@ -148,7 +158,7 @@ class Visits:
             page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
-                page.evaluate("letScroll()")
+                page.evaluate(SETTLE)
                 visit.axe[f"{theme} {width}"] = page.evaluate(AXE)
         context.close()
         return visit
