@@ -108,7 +108,7 @@ def _code_lines(text):
     words, count = False, 0
     for n, line in enumerate(text.splitlines(), 1):
         if line.startswith("# --- "):
-            words = "words" in line
+            words = line.strip() == "# --- words ---"
         is_code = line.strip() and not line.lstrip().startswith("#")
         count += bool(is_code and not words and n not in skipped)
     return count
