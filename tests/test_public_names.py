@@ -118,4 +118,4 @@ def test_the_package_stays_small():
     folder = Path(attnutils.__file__).parent
     paths = [path for path in folder.rglob("*.py") if path.parent.name != "exercises"]
     lines = {path.name: _code_lines(path.read_text(encoding="utf-8")) for path in paths}
-    assert sum(lines.values()) <= 3_800, lines
+    assert sum(lines.values()) <= 4_000, lines

@@ -1,14 +1,16 @@
 """Execute chapters and store their outputs: ``make run NB=notebooks/…/04_softmax.ipynb``.
 
 A notebook runs in its own folder. Stored with the outputs is the CPU time (user and system) of
-the kernel and its children, imports included. Everything that would differ between two equal
-runs (times, editors' traces) is left out, so that a diff shows what changed. If a cell fails,
-it is shown and nothing is stored.
+the kernel and its children, imports included, as the reference machine would take it: a yardstick
+before and after the chapter tells how much slower or faster this machine is just now. Everything
+that would differ between two equal runs (times, editors' traces) is left out, so that a diff shows
+what changed. If a cell fails, it is shown and nothing is stored.
 """
 
 import os
 import re
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,19 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 SECONDS_PER_CELL = 600
+YARDSTICK = """
+import time, torch
+torch.set_num_threads(1)
+rnn, x = torch.nn.GRU(96, 96, batch_first=True, bidirectional=True), torch.ones(64, 20, 96)
+def train(steps):
+    for _ in range(steps):
+        rnn(x)[0].square().mean().backward()
+train(3)
+start = time.process_time()
+train(40)
+print(time.process_time() - start)
+"""
+REFERENCE = 0.6  # CPU seconds of the yardstick on the reference machine
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 CELL_METADATA = ("tags", "mystnb", "jupyter", "cellView")  # what the book, Jupyter and Colab read
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -42,12 +57,20 @@ def execute(path: Path, seed: int = 0) -> tuple[NotebookNode, float]:
         extra_arguments=["--log-level=ERROR"],  # of the kernel program, not of the chapter
     )
     os.environ["ATTNUTILS_SEED"] = str(seed)
+    slow = _yardstick()
     before = _children_cpu_seconds()
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise ChapterError(f"{path}: {ANSI.sub('', str(error)).strip()}") from None
-    return notebook, _children_cpu_seconds() - before
+    taken = _children_cpu_seconds() - before
+    return notebook, taken * 2 * REFERENCE / (slow + _yardstick())
+
+
+def _yardstick() -> float:
+    """CPU seconds that a fixed piece of training takes on this machine at this moment."""
+    done = subprocess.run([sys.executable, "-c", YARDSTICK], capture_output=True, check=True)
+    return float(done.stdout)
 
 
 def _children_cpu_seconds() -> float:

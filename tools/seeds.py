@@ -91,13 +91,12 @@ def survey(path: Path) -> tuple[dict, list[str]]:
 
 def make_ledger(only: list[Path]) -> int:
     """Run these chapters, or all; write the ledger if nothing is wrong."""
-    names, problems = [path.stem for path in chapters()], []
-    ledger = json.loads(LEDGER.read_text(encoding="utf-8")) if only else {}
+    surveyed, problems = {}, []
     for path in only or chapters():
-        ledger[path.stem], found = survey(path)
+        surveyed[path.stem], found = survey(path)
         problems += [f"{path.stem}: {line}" for line in found]
         print(
-            f"{path.stem}: {len(ledger[path.stem].get('claims', {}))} claims hold at {SEEDS}"
+            f"{path.stem}: {len(surveyed[path.stem].get('claims', {}))} claims hold at {SEEDS}"
             if not found
             else f"{path.stem}: FAILED",
             flush=True,
@@ -105,7 +104,10 @@ def make_ledger(only: list[Path]) -> int:
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
-    ledger = {name: ledger[name] for name in names if name in ledger}
+    # read only now: another survey may have written meanwhile
+    ledger = json.loads(LEDGER.read_text(encoding="utf-8")) if only else {}
+    ledger |= surveyed
+    ledger = {path.stem: ledger[path.stem] for path in chapters() if path.stem in ledger}
     LEDGER.write_text(json.dumps(ledger, indent=1) + "\n", encoding="utf-8")
     return 0
 
