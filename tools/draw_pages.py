@@ -204,6 +204,13 @@ def part_3_map() -> Figure:
     return part_map(places, edges, rows=4)
 
 
+def part_5_map() -> Figure:
+    """Draw the pieces of a block, then what is built of them."""
+    places = {22: (0, 0), 23: (0, 1), 24: (0, 2), 25: (0, 3), 26: (1, 1), 27: (1, 2), 28: (1, 3)}
+    edges = ((22, 23), (23, 24), (24, 25), (25, 26), (26, 27), (27, 28))
+    return part_map(places, edges, rows=4)
+
+
 # --- Attention, networks and training ----------------------------------------------------------
 
 
@@ -373,6 +380,91 @@ def training_loop() -> Figure:
     return figure
 
 
+# --- The Transformer ---------------------------------------------------------------------------
+
+
+def address(number: int) -> str | None:
+    """Return where a chapter's page lies, seen from a page in book/; None if it is not written."""
+    for chapter in ROOT.glob(f"notebooks/*/{number:02d}_*.ipynb"):
+        return f"../{chapter.relative_to(ROOT).with_suffix('.html').as_posix()}"
+    return None
+
+
+def linked_box(axes: Axes, x: float, y: float, text: str, number: int, color: str, **size: Any):
+    """Draw a box with a chapter's number, which leads to the chapter."""
+    width, height = size.get("width", 2.0), size.get("height", 0.34)
+    link = {"url": address(number), "zorder": 3}
+    box(axes, x, y, width, height, edgecolor=color, linewidth=1.6, **link)
+    write(axes, x - width / 2 + 0.09, y, f"{number:02d}  {text}", 9.5, ha="left", **link)
+
+
+def sublayer(axes: Axes, x: float, y: float, text: str, number: int, color: str) -> None:
+    """Draw norm, layer and sum from ``y`` upward, and the residual connection around them."""
+    linked_box(axes, x, y + 0.2, "norm", 25, GRAY, height=0.26)
+    arrow(axes, (x, y + 0.33), (x, y + 0.52))
+    linked_box(axes, x, y + 0.69, text, number, color)
+    arrow(axes, (x, y + 0.86), (x, y + 1.02))
+    axes.add_patch(Circle((x, y + 1.11), 0.09, facecolor="white", edgecolor=BLACK, zorder=3))
+    write(axes, x, y + 1.11, "+", 9.5, zorder=4)
+    side = x - 1.1
+    axes.plot((x, side, side), (y - 0.02, y - 0.02, y + 1.11), color=GRAY, linewidth=1.2)
+    arrow(axes, (side, y + 1.11), (x - 0.09, y + 1.11))
+    axes.plot((x, x), (y - 0.1, y + 0.07), color=GRAY, linewidth=1.2, zorder=1)
+
+
+def transformer() -> Figure:
+    """Draw an encoder, a decoder and the inside of their attention; each box names its chapter."""
+    figure, axes = canvas(5.4, 8.02)
+    left, right, height = 1.45, 4.15, 1.3
+    for x, tokens, blocks in ((left, "source", 2), (right, "target so far", 3)):
+        write(axes, x, 0.16, tokens, 10, weight="bold")
+        arrow(axes, (x, 0.26), (x, 0.42))
+        linked_box(axes, x, 0.59, "token embedding", 26, ORANGE)
+        arrow(axes, (x, 0.76), (x, 0.92))
+        linked_box(axes, x, 1.09, "+ positions", 24, ORANGE)
+        axes.plot((x, x), (1.26, 1.5), color=GRAY, linewidth=1.2)
+        frame = {"facecolor": "#F4F4F4", "edgecolor": "none", "zorder": 0}
+        top = 1.6 + blocks * height
+        box(axes, x - 0.02, (1.42 + top) / 2, 2.5, top - 1.42, **frame)
+        arrow(axes, (x, top - 0.19), (x, top + 0.14))
+        linked_box(axes, x, top + 0.27, "norm", 25, GRAY, height=0.26)
+    first = 1.6
+    sublayer(axes, left, first, "self-attention", 22, BLUE)
+    sublayer(axes, left, first + height, "feed-forward", 25, GREEN)
+    sublayer(axes, right, first, "causal self-attention", 22, BLUE)
+    sublayer(axes, right, first + height, "cross-attention", 26, VERMILLION)
+    sublayer(axes, right, first + 2 * height, "feed-forward", 25, GREEN)
+    write(axes, left - 1.2, 1.52, "× N", 9.5, ha="left")
+    write(axes, right + 1.2, 1.52, "× N", 9.5, ha="right")
+
+    memory, across = first + 2 * height + 0.4, first + height + 0.69
+    middle = (left + right) / 2
+    path = (left, left, middle, middle), (memory, memory + 0.22, memory + 0.22, across)
+    axes.plot(*path, color=VERMILLION, linewidth=2)
+    arrow(axes, (middle, across), (right - 1.0, across), VERMILLION, 2)
+    write(axes, left - 0.1, memory + 0.38, "memory: keys, values", 9.5, color=VERMILLION)
+
+    top = first + 3 * height + 0.4
+    arrow(axes, (right, top), (right, top + 0.18))
+    linked_box(axes, right, top + 0.35, "linear, softmax", 4, ORANGE)
+    arrow(axes, (right, top + 0.52), (right, top + 0.68))
+    linked_box(axes, right, top + 0.85, "choose the next word", 27, ORANGE)
+    arrow(axes, (right, top + 1.02), (right, top + 1.24))
+    write(axes, right, top + 1.36, "target, one word on", 10, weight="bold")
+
+    low, frame = 5.42, {"facecolor": "white", "edgecolor": BLUE, "linewidth": 1.2, "zorder": 0}
+    box(axes, left, low + 1.15, 2.5, 2.64, **frame, linestyle="--")
+    steps = ("q, k, v: projections", 9), ("scores q·k / √d", 5), ("mask", 7), ("softmax", 4)
+    steps += ("weighted sum of v", 6), ("h heads, joined", 23)
+    for row, (text, number) in enumerate(steps):
+        y = low + 0.05 + 0.4 * row
+        linked_box(axes, left, y, text, number, BLUE, height=0.28)
+        if row:
+            arrow(axes, (left, y - 0.26), (left, y - 0.14))
+    write(axes, left, low + 2.3, "inside each attention", 9.5, color=BLUE, weight="bold")
+    return figure
+
+
 # --- All of them -------------------------------------------------------------------------------
 
 DRAWINGS = (
@@ -381,10 +473,12 @@ DRAWINGS = (
     part_1_map,
     part_2_map,
     part_3_map,
+    part_5_map,
     network_forward_backward,
     connection_patterns,
     overfitting,
     training_loop,
+    transformer,
 )
 
 
@@ -394,7 +488,8 @@ def draw_all(folder: Path) -> list[Path]:
     paths = []
     for draw in DRAWINGS:
         name = draw.__name__
-        style = {"svg.hashsalt": name, "font.family": "DejaVu Sans", "savefig.facecolor": "white"}
+        style = {"svg.fonttype": "none"} if draw is transformer else {}  # its text is read aloud
+        style |= {"svg.hashsalt": name, "font.family": "DejaVu Sans", "savefig.facecolor": "white"}
         with plt.rc_context(style):
             paths.append(folder / f"{name}.svg")
             draw().savefig(paths[-1], metadata={"Date": None, "Creator": None})

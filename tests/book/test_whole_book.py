@@ -89,6 +89,12 @@ def test_make_targets_exist(name):
     assert not unknown_targets(read(name), read("Makefile"))
 
 
+def test_drawings_are_what_the_script_draws():
+    script = [sys.executable, "tools/draw_pages.py", "--check"]
+    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stdout + done.stderr
+
+
 def test_readme_example_runs():
     example = re.search(r"^```python\n(.*?)^```", read("README.md"), re.M | re.S)
     subprocess.run([sys.executable, "-c", example[1]], cwd=ROOT, check=True)
@@ -147,3 +153,14 @@ def test_the_page_of_claims_rounds_as_chapters_do(monkeypatch):
     assert "| error | at most 1e-09 | 3e-11 (no chance in it) |" in ledger.table(
         {"08-error": claim}
     )
+
+
+def test_links_of_a_drawing_can_be_followed(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    inline = importlib.import_module("linked_pictures").inline
+    shape = '<a xlink:href="a.html" target="_blank">\n <path d=""/></a>'
+    text = '<a xlink:href="a.html" target="_blank">\n <text>22 x</text></a>'
+    page = inline(f"<?xml?>\n<svg>{shape}{text}<style>*{{}}</style></svg>", 'of "a"')
+    assert page.startswith('<svg role="group" class="linked" aria-label="of &quot;a&quot;">')
+    assert page.count('<a aria-hidden="true" tabindex="-1" href="a.html">') == 1
+    assert page.count('<a href="a.html">') == 1 and "<style" not in page

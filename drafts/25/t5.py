@@ -1,0 +1,13 @@
+import sys; sys.path.insert(0,'/tmp/w/25')
+from w2 import *
+rng=seed_everything(int(sys.argv[1]))
+if len(sys.argv)>2: C.init=sys.argv[2]
+bs=[draw(rng,C.B) for _ in range(C.steps)]
+T=0
+for d in (2,6,12):
+    for w in ("pre","post"):
+        for warm in (0,30):
+            for lr in (1e-3,3e-3,1e-2,3e-2):
+                r=run(rng,w,"af"*d,lr,warm,bs); T+=r[2]
+                show(f"{d} {w} warm {warm} {lr}",r)
+print("total",T)

@@ -1,0 +1,13 @@
+exec(open('/tmp/w/26/e4.py').read().split("for rate in")[0])
+R=1e-2
+K=dict(steps=200)
+ev('untied',lambda: tf(S,T,32,4,1,tie=False),R,200)
+ev('untied rot',lambda: tf(S,T,32,4,1,tie=False,positions='rotary'),R,200)
+ev('untied alibi',lambda: tf(S,T,32,4,1,tie=False,positions='alibi'),R,200)
+ev('untied nowarm',lambda: tf(S,T,32,4,1,tie=False),R,200,warm=0)
+ev('untied noclip',lambda: tf(S,T,32,4,1,tie=False),R,200,clip=None)
+ev('untied drop',lambda: tf(S,T,32,4,1,tie=False,dropout=.1),R,200)
+ev('untied smooth',lambda: tf(S,T,32,4,1,tie=False),R,200,eps=.1)
+ev('tied nowarm',lambda: tf(S,T,32,4,1),R,200,warm=0)
+ev('untied 2e-2',lambda: tf(S,T,32,4,1,tie=False),2e-2,200,warm=.1)
+ev('untied relu->gelu',lambda: tf(S,T,32,4,1,tie=False,activation='gelu'),R,200,warm=.1)
