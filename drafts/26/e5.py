@@ -1,5 +1,0 @@
-exec(open('/tmp/w/26/lib.py').read().replace("S,T=len(eng","exec(open('/tmp/w/26/rep.py').read())\nS,T=len(eng",1))
-torch.manual_seed(0)
-m=tf(S,T,48,4,2,tie=False); h=train(m,1e-2,1000,every=100); rep('untied',m,h)
-some=list(batches_of(data.train[:2000]))
-m=tf(S,T,48,4,2,tie=False); h=train(m,1e-2,300,batches=some); rep(f'few-untied300',m,h)
