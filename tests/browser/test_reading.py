@@ -163,6 +163,15 @@ def test_measure(open_page, site, name, fonts):
     assert lengths[-1] <= 85
 
 
+def test_contents_at_the_right_move_nothing(open_page):
+    """Of a long page the browser shows the text before it has read the list of its contents."""
+    page = open_page(CHAPTER)
+    article = page.locator("article.bd-article")
+    width = article.bounding_box()["width"]
+    page.locator(".bd-sidebar-secondary").evaluate("contents => contents.remove()")
+    assert article.bounding_box()["width"] == width
+
+
 def test_head_of_chapter(open_page, chapter_name):
     page = open_page(chapter_name)
     head = page.locator(".chapter-head")
