@@ -28,6 +28,12 @@ def _columns(in_proj_weight, num_heads, head):
     return apart[:, :, head].mT
 
 
+def _every_third_row(in_proj_weight, num_heads, head):
+    dim = in_proj_weight.shape[1]
+    roles = in_proj_weight.reshape(dim, 3, dim).transpose(0, 1)
+    return roles.reshape(3, num_heads, dim // num_heads, dim)[:, head]
+
+
 _HEAD_WEIGHTS = Exercise(
     id="port-weights",
     chapter="28",
@@ -51,6 +57,12 @@ _HEAD_WEIGHTS = Exercise(
             "reshape to (3, num_heads, head_dim, dim), not (3, head_dim, num_heads, dim).",
         ),
         Variant(
+            "every third row",
+            _every_third_row,
+            "You take every third row for a role. The rows of a role lie in one stretch: the "
+            "first dim are the queries, then come the keys, then the values.",
+        ),
+        Variant(
             "columns",
             _columns,
             "You cut the columns. A weight of nn.Linear is (outputs, inputs), and heads are "
@@ -62,7 +74,7 @@ _HEAD_WEIGHTS = Exercise(
             "The right numbers, transposed: keep (outputs, inputs) = (head_dim, dim).",
         ),
         Variant(
-            "the next head",
+            "the head before",
             lambda weight, num_heads, head: _head_weights(weight, num_heads, head - 1),
             "These are the weights of the head before: heads count from 0.",
         ),
@@ -103,6 +115,10 @@ def _mask_cases(rng: np.random.Generator) -> list[tuple]:
     ]
 
 
+def _first_head(mask, num_heads):
+    return _attn_mask(mask[:, :1], num_heads)
+
+
 _ATTN_MASK = Exercise(
     id="mask-for-torch",
     chapter="28",
@@ -129,6 +145,18 @@ _ATTN_MASK = Exercise(
             "together, with batch as the outer axis.",
         ),
         Variant(
+            "the first head for all",
+            _first_head,
+            "Right while all heads share one mask. Where each has its own, you give that of head 0 "
+            "to all: expand the axis of the heads, do not index it.",
+        ),
+        Variant(
+            "the first head for all, heads before batch",
+            lambda mask, num_heads: _repeated_batches(mask[:, :1], num_heads),
+            "Two things: you give the mask of head 0 to all heads, and all heads of a sentence "
+            "must stand together, with batch as the outer axis.",
+        ),
+        Variant(
             "numbers to be added",
             _added,
             "That is a mask to be added to the scores, 0 and -inf. The layer would take it, but "
@@ -138,6 +166,12 @@ _ATTN_MASK = Exercise(
             "four axes",
             lambda mask, num_heads: ~mask.expand(-1, num_heads, -1, -1),
             "Inverted, but with four axes: nn.MultiheadAttention wants batch and heads in one.",
+        ),
+        Variant(
+            "four axes, not inverted",
+            lambda mask, num_heads: mask.expand(-1, num_heads, -1, -1),
+            "Two things: True still means may attend, and nn.MultiheadAttention wants batch and "
+            "heads in one axis.",
         ),
         Variant(
             "not expanded",
@@ -167,16 +201,16 @@ _FAST_PATH = Prediction(
         ),
         "b": (
             "about the same time",
-            "The matrix products are the same, and they take nearly all the time. What can be "
-            "saved is work that need not be done, and without padding there is none.",
+            "So one would expect, for the matrix products are the same. But a mask is given, and "
+            "even if it hides nothing, the fast path has a slower softmax for it.",
         ),
         "c": (
             "more time: there is a mask to be looked at",
-            "A mask costs a comparison for each score, little beside the products. The time "
-            "stays about the same.",
+            "The matrix products are the same, and the softmax with a mask is slower there. "
+            "Without a mask the two take about the same time.",
         ),
     },
-    answer="b",
+    answer="c",
 )
 
 EXERCISES = (_HEAD_WEIGHTS, _ATTN_MASK)
