@@ -42,6 +42,10 @@ def _max_over_the_batch(h, lengths):
     return h.masked_fill(~_real(h, lengths)[..., None], float("-inf")).amax(0)
 
 
+def _adds_infinity(x, real):
+    return x + ~real * float("-inf")  # NaN where real: 0 * -inf
+
+
 def _max_cases(rng: np.random.Generator) -> list[tuple]:
     h = torch.as_tensor(rng.normal(size=(3, 5, 4)))
     h[1, :, 0] = -h[1, :, 0].abs() - 0.1  # a feature without a positive entry, and
@@ -83,6 +87,26 @@ _MASKED_MAX = Exercise(
             "one row too many",
             lambda h, lengths: _masked_max(h, (lengths + 1).clamp(max=h.shape[1])),
             "One row of padding is taken for real: the last real row is lengths - 1.",
+        ),
+        Variant(
+            "one row too few",
+            lambda h, lengths: _masked_max(h, lengths - 1),
+            "The last real row is left out: rows 0 to lengths - 1 are real, arange < lengths.",
+        ),
+        Variant(
+            "zero times infinity",
+            lambda h, lengths: _adds_infinity(h, _real(h, lengths)[..., None]).amax(1),
+            "You add -inf times the mask, but 0 * -inf is NaN. Use masked_fill or where.",
+        ),
+        Variant(
+            "minimum",
+            lambda h, lengths: -_masked_max(-h, lengths),
+            "You take the smallest entry of each feature; asked is the largest.",
+        ),
+        Variant(
+            "mean",
+            lambda h, lengths: (h * _real(h, lengths)[..., None]).sum(1) / lengths[:, None],
+            "That is the mean of the real rows; asked is the largest entry of each feature.",
         ),
         Variant(
             "largest size",
@@ -172,9 +196,12 @@ _ATTENTION_POOLING = Exercise(
     cases=lambda rng: [
         (
             torch.as_tensor(rng.normal(size=(3, 5, 4))),
-            torch.tensor([4, 3, 2]),  # padding in each row: an inverted mask has a softmax, too
+            torch.tensor(lengths),
             *(torch.as_tensor(rng.normal(size=shape)) for shape in ((4, 4), (4,), (4,))),
         )
+        # padding in each row: an inverted mask has a softmax, too; then a row without any: so has
+        # a softmax over the batch in each column
+        for lengths in ([4, 3, 2], [5, 3, 2])
     ],
     variants=(
         Variant(
@@ -197,6 +224,27 @@ _ATTENTION_POOLING = Exercise(
             "to one. Hide the scores, before it.",
         ),
         Variant(
+            "zero times infinity",
+            lambda h, lengths, W, b, v: _weighted(
+                h, _adds_infinity(_additive_scores(h, W, b, v), _real(h, lengths)), lengths
+            ),
+            "You add -inf times the mask, but 0 * -inf is NaN. Use masked_fill or where.",
+        ),
+        Variant(
+            "one row too many",
+            lambda h, lengths, W, b, v: _attention_pooling(
+                h, (lengths + 1).clamp(max=h.shape[1]), W, b, v
+            ),
+            "One row of padding is taken for real: the last real row is lengths - 1.",
+        ),
+        Variant(
+            "without softmax",
+            lambda h, lengths, W, b, v: (
+                (_additive_scores(h, W, b, v) * _real(h, lengths))[..., None] * h
+            ).sum(1),
+            "You weigh the rows by their scores; the softmax is missing.",
+        ),
+        Variant(
             "inverted mask",
             _attends_to_the_padding,
             "The mask is inverted: you hide the real rows and pool the padding.",
@@ -209,7 +257,22 @@ _ATTENTION_POOLING = Exercise(
         Variant(
             "without b",
             lambda h, lengths, W, b, v: _attention_pooling(h, lengths, W, 0 * b, v),
-            "The bias b is not used.",
+            "The bias b is not used, or it is added after the tanh, where the softmax cancels it.",
+        ),
+        Variant(
+            "tanh of the score",
+            lambda h, lengths, W, b, v: _weighted(h, ((h @ W + b) @ v).tanh(), lengths),
+            "You take the tanh of the score; it comes before v: tanh(h W + b) @ v.",
+        ),
+        Variant(
+            "relu",
+            lambda h, lengths, W, b, v: _weighted(h, (h @ W + b).relu() @ v, lengths),
+            "You take relu(h W + b); the formula has tanh.",
+        ),
+        Variant(
+            "without v",
+            lambda h, lengths, W, b, v: _attention_pooling(h, lengths, W, b, torch.ones_like(v)),
+            "You add up the hidden numbers; the score is their product with v: @ v.",
         ),
         Variant(
             "W transposed",
@@ -247,6 +310,16 @@ _ATTENTION_POOLING = Exercise(
             "sum.",
         ),
         Variant(
+            "divided by the number of rows",
+            lambda h, lengths, W, b, v: _attention_pooling(h, lengths, W, b, v) / lengths[:, None],
+            "You divide by lengths, as for the mean; the weights sum to one already.",
+        ),
+        Variant(
+            "sums the projected rows",
+            lambda h, lengths, W, b, v: _attention_pooling(h, lengths, W, b, v) @ W,
+            "The weights are right, but you sum h W; what is pooled is h.",
+        ),
+        Variant(
             "softmax over the batch",
             _softmax_over_the_batch,
             "Your softmax mixes the texts of the batch: use dim=-1.",
@@ -275,8 +348,8 @@ PREDICTIONS = (
         options={
             "a": (
                 "max: one word decides, and the maximum can pick it",
-                "It could, and with three times the steps it comes close. But each feature passes "
-                "its gradient to one word only, and here that makes it the slowest learner.",
+                "It could, and with three times the steps it comes close. But it is the slowest "
+                "learner here; we think because each feature passes its gradient to one state.",
             ),
             "b": (
                 "the last state: an LSTM has read everything by then",
@@ -286,7 +359,7 @@ PREDICTIONS = (
             "c": (
                 "attention: it can learn which state to read",
                 "Within these steps it is ahead of all three, and on longer reviews even more so. "
-                "With more steps the others come close.",
+                "With more steps the maximum comes close.",
             ),
         },
         answer="c",

@@ -49,6 +49,12 @@ _SPLIT_HEADS = Exercise(
             "word, head 1 the next d_k: unflatten into (num_heads, d_k), in this order.",
         ),
         Variant(
+            "pieces of num_heads numbers",
+            lambda x, num_heads: x.unflatten(-1, (-1, num_heads)).transpose(1, 2),
+            "You cut each word into pieces of num_heads numbers, so there are d_k pieces. There "
+            "should be num_heads pieces of d_k numbers: unflatten into (num_heads, d_k).",
+        ),
+        Variant(
             "words last",
             lambda x, num_heads: _split(x, num_heads).mT,
             "The last two axes are exchanged: expected (…, n, d_k).",
@@ -80,6 +86,22 @@ def _multi_head(x, w_q, w_k, w_v, w_o, num_heads, scale=None, split=_split):
 def _merged_by_reshape(x, w_q, w_k, w_v, w_o, num_heads):
     q, k, v = (_split(x @ w, num_heads) for w in (w_q, w_k, w_v))
     return attention(q, k, v).reshape(x.shape[0], x.shape[1], -1) @ w_o
+
+
+def _not_transposed(x, w_q, w_k, w_v, w_o, num_heads):
+    q, k, v = ((x @ w).unflatten(-1, (num_heads, -1)) for w in (w_q, w_k, w_v))
+    return attention(q, k, v).flatten(2) @ w_o
+
+
+def _without_softmax(x, w_q, w_k, w_v, w_o, num_heads):
+    q, k, v = (_split(x @ w, num_heads) for w in (w_q, w_k, w_v))
+    scores = q @ k.mT * q.shape[-1] ** -0.5
+    return (scores @ v).transpose(1, 2).flatten(2) @ w_o
+
+
+def _scaled_afterward(x, w_q, w_k, w_v, w_o, num_heads):
+    root = (x.shape[-1] / num_heads) ** 0.5
+    return _multi_head(x, w_q, w_k, w_v, w_o, num_heads, scale=1.0) / root
 
 
 def _over(axis):
@@ -117,6 +139,33 @@ _MULTI_HEAD = Exercise(
             "Your output equals multi-head attention without 1/√d_k.",
         ),
         Variant(
+            "scaled by d_k",
+            lambda *args: _multi_head(*args, scale=args[-1] / args[0].shape[-1]),
+            "You divide by d_k. It should be its root.",
+        ),
+        Variant(
+            "scaled by √h",
+            lambda *args: _multi_head(*args, scale=args[-1] ** -0.5),
+            "You divide by the root of the number of heads. It should be the root of d_k, the "
+            "size of one head.",
+        ),
+        Variant(
+            "scaled after the softmax",
+            _scaled_afterward,
+            "You divide by √d_k after the softmax. Divide the scores, before it.",
+        ),
+        Variant(
+            "without softmax",
+            _without_softmax,
+            "The scores weight the values as they are: the softmax is missing.",
+        ),
+        Variant(
+            "heads not moved",
+            _not_transposed,
+            "Your heads still stand behind the words, so @ compares the heads of one word with "
+            "each other. Exchange axes 1 and 2 before the scores.",
+        ),
+        Variant(
             "one head",
             lambda x, w_q, w_k, w_v, w_o, num_heads: _multi_head(x, w_q, w_k, w_v, w_o, 1),
             "This is a single head of size d: num_heads is not used.",
@@ -150,6 +199,20 @@ _MULTI_HEAD = Exercise(
                 x, w_q, w_k, w_v, w_o.T, num_heads
             ),
             "w_o is transposed. nn.Linear stores its weight so; here it stands as in the formula.",
+        ),
+        Variant(
+            "all matrices transposed",
+            lambda x, w_q, w_k, w_v, w_o, num_heads: _multi_head(
+                x, w_q.T, w_k.T, w_v.T, w_o.T, num_heads
+            ),
+            "The four matrices are transposed. nn.Linear stores its weight so; here it is x @ w_q.",
+        ),
+        Variant(
+            "without projections",
+            lambda x, w_q, w_k, w_v, w_o, num_heads: _multi_head(
+                x, *[torch.eye(len(w_o)).to(w_o)] * 3, w_o, num_heads
+            ),
+            "The heads are cut from x itself: w_q, w_k and w_v are not used.",
         ),
         Variant(
             "queries and keys exchanged",
@@ -214,7 +277,7 @@ PREDICTIONS = [
             ),
             "c": (
                 "with the third, when a role has no head any more",
-                "There are two roles to fill, and four heads filled them twice over.",
+                "There are two roles to fill, and of four heads two can be enough for that.",
             ),
         },
         answer="c",

@@ -86,6 +86,29 @@ _DECODER_MASK = Exercise(
             lambda lengths, n: causal_mask(n) & padding_mask((lengths - 1).clamp(min=0), n),
             "The last real word of each row is hidden: lengths counts it.",
         ),
+        Variant(
+            "one key too many",
+            lambda lengths, n: causal_mask(n) & padding_mask((lengths + 1).clamp(max=n), n),
+            "One place of padding is seen in each short row: places count from 0, so the real ones "
+            "are those below the length.",
+        ),
+        Variant(
+            "the future alone",
+            lambda lengths, n: ~causal_mask(n) & padding_mask(lengths, n),
+            "Your triangle marks what is hidden: each word sees only what comes after it. True "
+            "means may attend.",
+        ),
+        Variant(
+            "padding inverted",
+            lambda lengths, n: causal_mask(n) & ~padding_mask(lengths, n),
+            "Your padding part is True at the padding, as key_padding_mask in PyTorch. Here True "
+            "means may attend.",
+        ),
+        Variant(
+            "added to the scores",
+            lambda lengths, n: torch.zeros(()).masked_fill(~_decoder_mask(lengths, n), -math.inf),
+            "You return numbers to add to the scores, 0 and -inf. Return the boolean mask.",
+        ),
     ),
     hints=(
         "two conditions, one about places and one about lengths; both must hold.",
@@ -156,6 +179,30 @@ def _row_by_row(logits, target, padding, epsilon):
 def _added(logits, target, padding, epsilon):
     truth, mean = _parts(logits, target, padding)
     return (truth + epsilon * mean).mean()
+
+
+def _without_logarithm(logits, target, padding, epsilon):
+    p = logits.softmax(-1)
+    truth = p.gather(-1, target[..., None])[..., 0]
+    return -((1 - epsilon) * truth + epsilon * p.mean(-1))[target != padding].mean()
+
+
+def _logits_as_logarithms(logits, target, padding, epsilon):
+    truth = logits.gather(-1, target[..., None])[..., 0]
+    return -((1 - epsilon) * truth + epsilon * logits.mean(-1))[target != padding].mean()
+
+
+def _softmax_over_places(logits, target, padding, epsilon):
+    return _logits_as_logarithms(logits.log_softmax(1), target, padding, epsilon)
+
+
+def _by_sentence(logits, target, padding, epsilon):
+    return _sum(logits, target, padding, epsilon) / len(target)
+
+
+def _truth_without_its_share(logits, target, padding, epsilon):
+    truth, mean = _parts(logits, target, padding)
+    return ((1 - epsilon) * truth + epsilon * (mean - truth / logits.shape[-1])).mean()
 
 
 def _smoothing_cases(rng):
@@ -229,6 +276,39 @@ _LABEL_SMOOTHING = Exercise(
             "truth keeps all",
             _added,
             "The truth keeps its full weight: your target sums to 1 + ε.",
+        ),
+        Variant(
+            "truth without its share",
+            _truth_without_its_share,
+            "Your target sums to less than 1: the truth gets its part of ε, too, 1 - ε + ε/vocab.",
+        ),
+        Variant(
+            "uniform part missing",
+            lambda logits, target, padding, epsilon: (
+                (1 - epsilon) * _smoothed(logits, target, padding, 0.0)
+            ),
+            "Your loss is 1 - ε times the plain one. The other part is missing: ε times the mean "
+            "of -log p over the vocabulary.",
+        ),
+        Variant(
+            "no logarithm",
+            _without_logarithm,
+            "You mix probabilities; the loss is made of their logarithms: log_softmax.",
+        ),
+        Variant(
+            "logits as logarithms",
+            _logits_as_logarithms,
+            "You take the logits for log p. Normalize them first: log_softmax over the last axis.",
+        ),
+        Variant(
+            "softmax over the places",
+            _softmax_over_places,
+            "Your softmax runs over the places; it runs over the vocabulary, the last axis.",
+        ),
+        Variant(
+            "divided by the sentences",
+            _by_sentence,
+            "You divide by the number of sentences; divide by that of the real words.",
         ),
     ),
     hints=(
@@ -312,6 +392,40 @@ _WARMUP_SCHEDULE = Exercise(
             ),
             "Your fall counts from the end of the warm-up, so it is far too steep there. It "
             "counts s from the first step, too.",
+        ),
+        Variant(
+            "counts from 0, stays at 1",
+            lambda step, warmup: min(step / warmup, 1.0),
+            "Your first step has the factor 0, since s is step + 1, and after the warm-up your "
+            "factor stays at 1. It falls with √(w/s).",
+        ),
+        Variant(
+            "rise counts from 0",
+            lambda step, warmup: min(step / warmup, math.sqrt(warmup / (step + 1))),
+            "The fall is right; in the rise s is one too small. It is step + 1 there, too.",
+        ),
+        Variant(
+            "rise alone",
+            lambda step, warmup: (step + 1) / warmup,
+            "This is the rise alone: it goes on above 1.",
+        ),
+        Variant(
+            "root upside down",
+            lambda step, warmup: min((step + 1) / warmup, math.sqrt((step + 1) / warmup)),
+            "The root is upside down: after the warm-up your factor goes on growing. It is √(w/s).",
+        ),
+        Variant(
+            "fall without the warm-up",
+            lambda step, warmup: min((step + 1) / warmup, 1 / math.sqrt(step + 1)),
+            "Your fall is 1/√s, so the factor never reaches 1. It is √(w/s).",
+        ),
+        Variant(
+            "turns a step late",
+            lambda step, warmup: (
+                (step + 1) / warmup if step <= warmup else math.sqrt(warmup / (step + 1))
+            ),
+            "You compare step with w, and so turn one step late, above 1. Compare s = step + 1, or "
+            "take the smaller of the two.",
         ),
     ),
     hints=(

@@ -10,6 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 CHINESE = re.compile(r"\(([^()]*[\u4e00-\u9fff][^()]*)\)")
 
@@ -30,6 +31,13 @@ def enter_words(app: Sphinx, doctree: nodes.document) -> None:
             entry["entries"].append((kind, match[1], target, main, None))
 
 
+def read_with_others(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+    """Read the glossary where any page is read: Sphinx forgets index entries of the others."""
+    if pages:
+        terms = env.get_domain("std").get_objects()
+        pages += {page for _, _, kind, page, *_ in terms if kind == "term"}.difference(pages)
+
+
 def name_language(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
     """Docutils cannot say which language an inline text has; the page's HTML can."""
     if "body" in context:
@@ -40,6 +48,7 @@ def name_language(app: Sphinx, page: str, template: str, context: dict, doctree:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Work before Sphinx collects the index entries (priority 500)."""
+    app.connect("env-before-read-docs", read_with_others)
     app.connect("doctree-read", enter_words, priority=100)
     app.connect("html-page-context", name_language)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,5 +1,6 @@
 """Faults in the sources fail the build, with the file and the cell in the message."""
 
+import json
 import re
 import sys
 
@@ -45,6 +46,16 @@ def test_a_sound_book_builds(tmp_path):
     done = small_book(tmp_path).build()
     assert done.returncode == 0, done.stdout
     assert "WARNING" not in done.stdout
+
+
+def test_search_keeps_the_glossary_when_another_page_changes(tmp_path):
+    book = small_book(tmp_path)
+    for text in (INTRO, INTRO + "\nOne sentence more.\n"):
+        book.write("book/intro.md", text)
+        assert book.build().returncode == 0
+        index = (book.html / "searchindex.js").read_text(encoding="utf-8")
+        index = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))
+        assert {"attention", "注意力"} <= index["indexentries"].keys(), text
 
 
 def test_faults_fail_the_build(spoiled):
